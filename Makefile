@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright 2026, The Hashloom authors
+#
+# The front door. CMake does the work; CMakePresets.json holds the configurations.
+
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+UNICODE_DATA ?= /usr/share/unicode/UnicodeData.txt
+
+# Sanitizers map fixed regions of memory, which a highly randomised address space can occupy.
+FIXED_ADDRESSES := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
+
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+.PHONY: build run test bench install clean help
+
+build:
+	@scripts/packages.sh build
+	cmake --preset release -DHASHLOOM_TESTS=OFF -DHASHLOOM_BENCH=OFF
+	cmake --build --preset release --parallel $(JOBS)
+
+run:
+	@scripts/packages.sh run
+	cmake --preset release -DHASHLOOM_TESTS=OFF -DHASHLOOM_BENCH=OFF
+	cmake --build --preset release --parallel $(JOBS) --target hashloom_program
+	printf '%s\n' 'get 1F600' 'get 41' 'get 0' 'get FFFFF' stats quit | \
+		build/release/hashloom kv $(UNICODE_DATA) --delimiter ';' --key-base 16
+
+test: test-release test-asan test-tsan
+
+test-%:
+	@scripts/packages.sh test
+	cmake --preset $*
+	cmake --build --preset $* --parallel $(JOBS)
+	$(FIXED_ADDRESSES) ctest --preset $*
+
+bench:
+	@scripts/packages.sh bench
+	cmake --preset release -DHASHLOOM_TESTS=OFF
+	cmake --build --preset release --parallel $(JOBS) --target bench_program
+	mkdir -p build/bench
+	build/release/hashloom-bench --json build/bench/results.json
+
+install: build
+	cmake --install build/release --prefix $(PREFIX)
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make [build]    build the libraries and the program under build/release'
+	@echo 'make run        look characters up in the Unicode table with build/release/hashloom'
+	@echo 'make test       build and test three times: release, asan, tsan'
+	@echo 'make test-NAME  one configuration: release, debug, asan, tsan or coverage'
+	@echo 'make bench      run the benchmarks; raw data go to build/bench/results.json'
+	@echo 'make install    install under PREFIX ($(PREFIX))'
+	@echo 'make clean      remove build/'

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright 2026, The Hashloom authors */
+/*
+ * bench.h: what a benchmark is, for the harness that runs them all.
+ *
+ * A case is one cell of the table. Its function does one repetition and returns nanoseconds per operation. The harness
+ * runs all cases once, then again, and so on: what is compared is interleaved, under the same conditions.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bench_case {
+	const char *bench;
+	const char *implementation;
+	size_t n; /* what n counts is said in the bench's name or the documentation */
+	unsigned threads;
+	double (*run)(const struct bench_case *bench_case);
+	double bytes_per_entry; /* 0: does not apply */
+	unsigned repetitions;	/* 0: the harness's number */
+};
+
+struct bench_group {
+	const struct bench_case *cases;
+	size_t count;
+};
+
+extern const struct bench_group bench_futures;
+extern const struct bench_group bench_runtime;
+extern const struct bench_group bench_movers;
+extern const struct bench_group bench_async_map;
+
+uint64_t bench_now_ns(void);
+uint64_t bench_cpu_ns(void); /* of the whole process */
+
+/* Memory or nothing: a benchmark without memory ends with a message. */
+void *bench_allocate(size_t size);
+void bench_fail(const char *what);
+
+/* A seeded sequence (SplitMix64), the same in each run. */
+uint64_t bench_random(uint64_t *state);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright 2026, The Hashloom authors */
+/* hashloom.h: everything, in the order of the layers. */
+#ifndef HASHLOOM_H
+#define HASHLOOM_H
+
+#include <hashloom/base.h>
+#include <hashloom/atomic.h>
+#include <hashloom/alloc.h>
+#include <hashloom/future.h>
+#include <hashloom/runtime.h>
+#include <hashloom/vdm.h>
+#include <hashloom/data_mover_sync.h>
+#include <hashloom/data_mover_threads.h>
+#include <hashloom/data_mover_dml.h>
+#include <hashloom/atomic_hash_array.h>
+#include <hashloom/async_hash_map.h>
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright 2026, The Hashloom authors */
+/*
+ * atomic.h: the one place through which Hashloom's shared words are read and written.
+ *
+ * A shared word is wrapped in a struct (hl_u8, hl_u32, hl_u64, hl_ptr), so that a plain access does not
+ * compile, and the memory order stands in the function's name: hl_u64_load_acquire(&word).
+ *
+ *   relaxed   atomic, orders nothing
+ *   acquire   (loads)   nothing after it moves before it
+ *   release   (stores)  nothing before it moves after it
+ *   acq_rel   (read-modify-write) both
+ *   seq_cst   both, and all seq_cst operations stand in one total order
+ *
+ * Words are zero when they are zeroed memory; no initialiser is needed beyond that. The idea of named
+ * orders behind one seam is mimalloc's (atomic.h); the seam is also where a deterministic scheduler
+ * can take the place of the hardware.
+ */
+#ifndef HASHLOOM_ATOMIC_H
+#define HASHLOOM_ATOMIC_H
+
+#include <hashloom/base.h>
+
+typedef struct hl_u8 { uint8_t raw; } hl_u8;
+typedef struct hl_u32 { uint32_t raw; } hl_u32;
+typedef struct hl_u64 { uint64_t raw; } hl_u64;
+typedef struct hl_ptr { void *raw; } hl_ptr;
+
+HL_STATIC_ASSERT(sizeof(hl_u8) == 1 && sizeof(hl_u32) == 4 && sizeof(hl_u64) == 8, "wrapped words have no padding");
+
+#define HL_ATOMIC_LOAD(type, value, order, ORDER)                                                  \
+	HL_ALWAYS_INLINE value type##_load_##order(const type *word)                               \
+	{                                                                                          \
+		return __atomic_load_n(&word->raw, __ATOMIC_##ORDER);                              \
+	}
+#define HL_ATOMIC_STORE(type, value, order, ORDER)                                                 \
+	HL_ALWAYS_INLINE void type##_store_##order(type *word, value desired)                      \
+	{                                                                                          \
+		__atomic_store_n(&word->raw, desired, __ATOMIC_##ORDER);                           \
+	}
+#define HL_ATOMIC_EXCHANGE(type, value, order, ORDER)                                              \
+	HL_ALWAYS_INLINE value type##_exchange_##order(type *word, value desired)                  \
+	{                                                                                          \
+		return __atomic_exchange_n(&word->raw, desired, __ATOMIC_##ORDER);                 \
+	}
+/* Strong compare-and-swap: 1 and the word is `desired`, or 0 and *expected is what was seen. */
+#define HL_ATOMIC_CAS(type, value, order, ORDER, FAILURE)                                          \
+	HL_ALWAYS_INLINE int type##_cas_##order(type *word, value *expected, value desired)        \
+	{                                                                                          \
+		return __atomic_compare_exchange_n(&word->raw, expected, desired, 0,               \
+						   __ATOMIC_##ORDER, __ATOMIC_##FAILURE);          \
+	}
+/* Each fetch_* gives the value from before. */
+#define HL_ATOMIC_FETCH(type, value, operation, order, ORDER)                                      \
+	HL_ALWAYS_INLINE value type##_fetch_##operation##_##order(type *word, value operand)       \
+	{                                                                                          \
+		return __atomic_fetch_##operation(&word->raw, operand, __ATOMIC_##ORDER);          \
+	}
+
+#define HL_ATOMIC_COMMON(type, value)                                                              \
+	HL_ATOMIC_LOAD(type, value, relaxed, RELAXED)                                              \
+	HL_ATOMIC_LOAD(type, value, acquire, ACQUIRE)                                              \
+	HL_ATOMIC_LOAD(type, value, seq_cst, SEQ_CST)                                              \
+	HL_ATOMIC_STORE(type, value, relaxed, RELAXED)                                             \
+	HL_ATOMIC_STORE(type, value, release, RELEASE)                                             \
+	HL_ATOMIC_STORE(type, value, seq_cst, SEQ_CST)                                             \
+	HL_ATOMIC_EXCHANGE(type, value, acquire, ACQUIRE)                                          \
+	HL_ATOMIC_EXCHANGE(type, value, acq_rel, ACQ_REL)                                          \
+	HL_ATOMIC_CAS(type, value, relaxed, RELAXED, RELAXED)                                      \
+	HL_ATOMIC_CAS(type, value, acquire, ACQUIRE, ACQUIRE)                                      \
+	HL_ATOMIC_CAS(type, value, release, RELEASE, RELAXED)                                      \
+	HL_ATOMIC_CAS(type, value, acq_rel, ACQ_REL, ACQUIRE)
+
+#define HL_ATOMIC_ARITHMETIC(type, value, operation)                                               \
+	HL_ATOMIC_FETCH(type, value, operation, relaxed, RELAXED)                                  \
+	HL_ATOMIC_FETCH(type, value, operation, acquire, ACQUIRE)                                  \
+	HL_ATOMIC_FETCH(type, value, operation, release, RELEASE)                                  \
+	HL_ATOMIC_FETCH(type, value, operation, acq_rel, ACQ_REL)                                  \
+	HL_ATOMIC_FETCH(type, value, operation, seq_cst, SEQ_CST)
+
+#define HL_ATOMIC_INTEGER(type, value)                                                             \
+	HL_ATOMIC_COMMON(type, value)                                                              \
+	HL_ATOMIC_ARITHMETIC(type, value, add)                                                     \
+	HL_ATOMIC_ARITHMETIC(type, value, sub)                                                     \
+	HL_ATOMIC_ARITHMETIC(type, value, or)                                                      \
+	HL_ATOMIC_ARITHMETIC(type, value, and)
+
+HL_ATOMIC_INTEGER(hl_u8, uint8_t)
+HL_ATOMIC_INTEGER(hl_u32, uint32_t)
+HL_ATOMIC_INTEGER(hl_u64, uint64_t)
+HL_ATOMIC_COMMON(hl_ptr, void *)
+
+/*
+ * The one standalone fence: it puts a store before a later load of another word (Dekker's pattern).
+ * ThreadSanitizer does not understand fences; use it only where the data is published otherwise, and
+ * the fence is about who sleeps and who wakes.
+ */
+HL_ALWAYS_INLINE void hl_fence_seq_cst(void)
+{
+#if defined(__SANITIZE_THREAD__)
+	static hl_u32 fence;
+	(void)hl_u32_fetch_add_seq_cst(&fence, 0);
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+/* One turn of a short wait: tells the core that this is a spin, orders nothing. */
+HL_ALWAYS_INLINE void hl_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+	__asm__ __volatile__("yield");
+#else
+	__asm__ __volatile__("" ::: "memory");
+#endif
+}
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright 2026, The Hashloom authors */
+/*
+ * data_mover_sync.c: op_check says at once that an operation is complete, and op_delete does it.
+ *
+ * There is no record: what op_new hands out is the address of a counter, one for each stripe of threads, which bounds
+ * the operations in flight (V.4). op_delete takes the operation off the same counter, on whatever thread it runs; the counters
+ * order nothing, so they are relaxed.
+ */
+#include <hashloom/data_mover_sync.h>
+
+#include <stdlib.h>
+
+#include "memory.h"
+#include "thread_stripe.h"
+
+#define OPERATIONS_MAX 65536
+
+struct stripe {
+	_Alignas(HL_CACHE_LINE) hl_u32 operations; /* made and not complete; written by the threads of this stripe */
+};
+
+struct data_mover_sync {
+	struct vdm vdm; /* first: the mover is found from it */
+	struct stripe stripes[HL_STRIPES];
+};
+
+static void *operation_new(struct vdm *vdm, const enum vdm_operation_type type)
+{
+	struct data_mover_sync *const mover = (struct data_mover_sync *)vdm;
+	hl_u32 *const operations = &mover->stripes[hl_thread_stripe()].operations;
+
+	(void)type;
+	if (hl_u32_fetch_add_relaxed(operations, 1) < OPERATIONS_MAX)
+		return operations;
+	hl_u32_fetch_sub_relaxed(operations, 1);
+	return NULL;
+}
+
+static int operation_start(void *data, const struct vdm_operation *operation, struct future_notifier *notifier)
+{
+	(void)data;
+	(void)operation;
+	if (notifier != NULL)
+		notifier->notifier_used = FUTURE_NOTIFIER_NONE;
+	return 0;
+}
+
+static enum future_state operation_check(void *data, const struct vdm_operation *operation)
+{
+	(void)data;
+	(void)operation;
+	return FUTURE_STATE_COMPLETE;
+}
+
+static void operation_delete(void *data, const struct vdm_operation *operation, struct vdm_operation_output *output)
+{
+	static const struct hl_vdm_functions own = { NULL, NULL, NULL };
+
+	hl_vdm_fill_output(output, operation, hl_vdm_execute(operation, &own));
+	hl_u32_fetch_sub_relaxed((hl_u32 *)data, 1);
+}
+
+struct data_mover_sync *data_mover_sync_new(void)
+{
+	struct data_mover_sync *const mover = aligned_alloc(_Alignof(struct data_mover_sync), sizeof(*mover));
+
+	if (mover == NULL)
+		return NULL;
+	*mover = (struct data_mover_sync){
+		.vdm = { .op_new = operation_new,
+			 .op_delete = operation_delete,
+			 .op_start = operation_start,
+			 .op_check = operation_check,
+			 .capabilities = hl_vdm_capabilities(),
+			 .has_property = hl_future_has_no_property },
+	};
+	return mover;
+}
+
+struct vdm *data_mover_sync_get_vdm(struct data_mover_sync *mover)
+{
+	return &mover->vdm;
+}
+
+void data_mover_sync_delete(struct data_mover_sync *mover)
+{
+	free(mover);
+}
+
+struct vdm *vdm_synchronous_new(void)
+{
+	struct data_mover_sync *const mover = data_mover_sync_new();
+
+	return mover == NULL ? NULL : &mover->vdm;
+}
+
+void vdm_synchronous_delete(struct vdm *vdm)
+{
+	free(vdm);
+}
