@@ -17,6 +17,7 @@ libreadline-dev  -           build run test bench
 unicode-data     -                 run test
 libcmocka-dev    -                     test
 libpmem2-dev     -                     test
+mandoc           mandoc                test
 '
 
 is_there() # PACKAGE COMMAND

@@ -4,9 +4,9 @@
  * async_hash_map.c: an atomic hash array (policy any_key) from key to block, and chains of futures over it.
  *
  * put     find (is the key there?) -> copy (into a block of its own) -> publish (claim a cell, one short step)
- * get     find (pin the value)     -> copy (out of the block)        -> unpin
+ * get     find (pin the value)     -> copy (out of the block), unpin in its map
  * remove  find (pin the value)     -> unlink (one short step), unpin
- * lookup  find (pin the value)     -> unpin
+ * lookup  find (pin the value), unpin in its map
  *
  * Publish and unlink hold the lock of the key's home group for a search and a few stores; when another thread holds it they
  * return RUNNING. Copies hold no lock. Find and unpin never wait.
@@ -68,8 +68,6 @@ enum purpose {
 	FIND_AND_PIN,	/* OK: there, and pinned */
 	FIND_AND_TOUCH, /* the same, and the block will be used */
 };
-
-enum stage { STAGE_PREFETCH, STAGE_FIND, STAGE_FOUND };
 
 static uint64_t hash_key(uint64_t key)
 {
@@ -161,37 +159,28 @@ static void poll_me_in_turn(struct future_notifier *notifier)
 }
 
 /*
- * On a large table what the next stage needs is asked for, and others are polled while it comes: the group's line when
- * the future is made, the cell at the first poll, the block (which a get copies, and a remove frees) at the second.
+ * On a large table what comes next is asked for, and others are polled while it comes: the cell when the future is made, the
+ * block, which a get copies and a remove frees, when the cell is pinned.
  */
 static enum future_state find_task(struct future_context *context, struct future_notifier *notifier)
 {
-	struct async_hash_map_find_data *const data = future_context_get_data(context);
+	const struct async_hash_map_find_data *const data = future_context_get_data(context);
 	struct async_hash_map_place *const place = future_context_get_output(context);
 	struct async_hash_map *const map = data->map;
 
 	poll_me_in_turn(notifier);
-	if (data->key > ASYNC_HASH_MAP_KEY_MAX) {
+	if (context->state == FUTURE_STATE_RUNNING)
+		return FUTURE_STATE_COMPLETE;
+	if (data->key > ASYNC_HASH_MAP_KEY_MAX)
 		place->status = ASYNC_HASH_MAP_INVALID_KEY;
-		return FUTURE_STATE_COMPLETE;
-	}
-	switch ((enum stage)data->stage++) {
-	case STAGE_PREFETCH:
-		hl_aha_prefetch_cell(&policy, &map->array, place->hash);
-		return FUTURE_STATE_RUNNING;
-	case STAGE_FIND:
-		if (data->purpose == FIND_ABSENT) {
-			place->status = find_absent(map, data->key, place);
-			return FUTURE_STATE_COMPLETE;
-		}
+	else if (data->purpose == FIND_ABSENT)
+		place->status = find_absent(map, data->key, place);
+	else
 		place->status = find_and_pin(map, data->key, place);
-		if (!map->is_large || data->purpose != FIND_AND_TOUCH || place->status != ASYNC_HASH_MAP_OK)
-			return FUTURE_STATE_COMPLETE;
-		__builtin_prefetch((char *)place->block - sizeof(void *));
-		return FUTURE_STATE_RUNNING;
-	default:
+	if (!map->is_large || data->purpose != FIND_AND_TOUCH || place->status != ASYNC_HASH_MAP_OK)
 		return FUTURE_STATE_COMPLETE;
-	}
+	__builtin_prefetch(place->block);
+	return FUTURE_STATE_RUNNING;
 }
 
 /* Makes the first step of a chain, in its place. */
@@ -201,13 +190,13 @@ static inline void find_start(struct async_hash_map_find_fut *future, struct asy
 	future->data.map = map;
 	future->data.key = key;
 	future->data.purpose = purpose;
-	future->data.stage = map->is_large ? STAGE_PREFETCH : STAGE_FIND;
 	future->output.hash = hl_aha_hash(key);
 	FUTURE_INIT(future, find_task);
-	hl_aha_prefetch_line(&map->array, future->output.hash);
+	if (map->is_large)
+		hl_aha_prefetch_cell(&policy, &map->array, future->output.hash);
 }
 
-/* ---- the last step of each chain ------------------------------------------------------------------ */
+/* ---- the last step of put and remove --------------------------------------------------------------- */
 
 /* Runs `task` if all went well so far; otherwise there is nothing to do but to tell the status. */
 static void finish_by(struct async_hash_map_finish_fut *future, future_task_fn task, struct async_hash_map_find_fut *find,
@@ -271,17 +260,6 @@ static enum future_state publish_task(struct future_context *context, struct fut
 	hl_aha_unlock(&map->array, place->hash);
 	if (output->status != ASYNC_HASH_MAP_OK)
 		block_delete(map, place->block, place->size);
-	return FUTURE_STATE_COMPLETE;
-}
-
-static enum future_state unpin_task(struct future_context *context, struct future_notifier *notifier)
-{
-	const struct async_hash_map_finish_data *const data = future_context_get_data(context);
-	struct async_hash_map_finish_output *const output = future_context_get_output(context);
-
-	poll_me_in_turn(notifier);
-	unpin(data->find->data.map, data->find->output.cell);
-	output->status = data->find->output.status;
 	return FUTURE_STATE_COMPLETE;
 }
 
@@ -396,7 +374,7 @@ struct async_hash_map_put_fut async_hash_map_put(struct async_hash_map *map, str
 	chain.data.vdm = vdm;
 	chain.data.value = value;
 	chain.data.size = size;
-	FUTURE_CHAIN_INIT(&chain);
+	FUTURE_CHAIN_INIT_FORWARD(&chain);
 	return chain;
 }
 
@@ -421,31 +399,24 @@ static void get_copy_init(void *future, struct future_context *chain, void *arg)
 		copy_at_once(copy);
 }
 
-static void get_unpin_init(void *future, struct future_context *chain, void *arg)
+static void get_map(struct future_context *copy_step, struct future_context *chain, void *arg)
 {
-	struct async_hash_map_get_copy_data *const data = future_context_get_data(chain);
-	struct async_hash_map_place *const place = &data->find.fut.output;
-	const enum async_hash_map_status found = place->status;
-
-	(void)arg;
-	if (found == ASYNC_HASH_MAP_OK)
-		place->status = copy_status(&data->copy.fut);
-	finish_by(future, unpin_task, &data->find.fut, found);
-}
-
-static void get_map(struct future_context *unpin_step, struct future_context *chain, void *arg)
-{
-	const struct async_hash_map_finish_output *const done = future_context_get_output(unpin_step);
 	const struct async_hash_map_get_copy_data *const data = future_context_get_data(chain);
+	const struct async_hash_map_place *const place = &data->find.fut.output;
 	struct async_hash_map_get_copy_output *const output = future_context_get_output(chain);
 
+	(void)copy_step;
 	(void)arg;
-	output->status = done->status;
-	if (done->status != ASYNC_HASH_MAP_OK)
+	output->status = place->status;
+	if (place->status != ASYNC_HASH_MAP_OK)
 		return;
-	output->value = data->buffer;
-	output->size = data->find.fut.output.size;
-	output->copied = get_copied(data, output->size);
+	output->status = copy_status(&data->copy.fut);
+	if (output->status == ASYNC_HASH_MAP_OK) {
+		output->value = data->buffer;
+		output->size = place->size;
+		output->copied = get_copied(data, place->size);
+	}
+	unpin(data->find.fut.data.map, place->cell);
 }
 
 struct async_hash_map_get_copy_fut async_hash_map_get_copy(struct async_hash_map *map, struct vdm *vdm, uint64_t key,
@@ -455,15 +426,14 @@ struct async_hash_map_get_copy_fut async_hash_map_get_copy(struct async_hash_map
 
 	find_start(&chain.data.find.fut, map, key, FIND_AND_TOUCH);
 	FUTURE_CHAIN_ENTRY_INIT(&chain.data.find, chain.data.find.fut, NULL, NULL);
-	FUTURE_CHAIN_ENTRY_LAZY_INIT(&chain.data.copy, get_copy_init, NULL, NULL, NULL);
-	FUTURE_CHAIN_ENTRY_LAZY_INIT(&chain.data.unpin, get_unpin_init, NULL, get_map, NULL);
+	FUTURE_CHAIN_ENTRY_LAZY_INIT(&chain.data.copy, get_copy_init, NULL, get_map, NULL);
 	chain.data.vdm = vdm;
 	chain.data.buffer = buffer;
 	chain.data.buffer_size = buffer_size;
 	chain.output.value = NULL;
 	chain.output.size = 0;
 	chain.output.copied = 0;
-	FUTURE_CHAIN_INIT(&chain);
+	FUTURE_CHAIN_INIT_FORWARD(&chain);
 	return chain;
 }
 
@@ -500,32 +470,25 @@ struct async_hash_map_remove_fut async_hash_map_remove(struct async_hash_map *ma
 	FUTURE_CHAIN_ENTRY_LAZY_INIT(&chain.data.unlink, remove_unlink_init, NULL, remove_map, NULL);
 	chain.output.key = 0;
 	chain.output.size = 0;
-	FUTURE_CHAIN_INIT(&chain);
+	FUTURE_CHAIN_INIT_FORWARD(&chain);
 	return chain;
 }
 
 /* ---- lookup --------------------------------------------------------------------------------------- */
 
-static void lookup_unpin_init(void *future, struct future_context *chain, void *arg)
+static void lookup_map(struct future_context *find_step, struct future_context *chain, void *arg)
 {
-	struct async_hash_map_lookup_data *const data = future_context_get_data(chain);
-
-	(void)arg;
-	finish_by(future, unpin_task, &data->find.fut, data->find.fut.output.status);
-}
-
-static void lookup_map(struct future_context *unpin_step, struct future_context *chain, void *arg)
-{
-	const struct async_hash_map_finish_output *const done = future_context_get_output(unpin_step);
-	const struct async_hash_map_lookup_data *const data = future_context_get_data(chain);
+	const struct async_hash_map_find_data *const data = future_context_get_data(find_step);
+	const struct async_hash_map_place *const place = future_context_get_output(find_step);
 	struct async_hash_map_lookup_output *const output = future_context_get_output(chain);
 
 	(void)arg;
-	output->status = done->status;
-	if (done->status != ASYNC_HASH_MAP_OK)
+	output->status = place->status;
+	if (place->status != ASYNC_HASH_MAP_OK)
 		return;
-	output->id = data->find.fut.output.cell;
-	output->size = data->find.fut.output.size;
+	output->id = place->cell;
+	output->size = place->size;
+	unpin(data->map, place->cell);
 }
 
 struct async_hash_map_lookup_fut async_hash_map_lookup(struct async_hash_map *map, uint64_t key)
@@ -533,11 +496,10 @@ struct async_hash_map_lookup_fut async_hash_map_lookup(struct async_hash_map *ma
 	struct async_hash_map_lookup_fut chain;
 
 	find_start(&chain.data.find.fut, map, key, FIND_AND_PIN);
-	FUTURE_CHAIN_ENTRY_INIT(&chain.data.find, chain.data.find.fut, NULL, NULL);
-	FUTURE_CHAIN_ENTRY_LAZY_INIT(&chain.data.unpin, lookup_unpin_init, NULL, lookup_map, NULL);
+	FUTURE_CHAIN_ENTRY_INIT(&chain.data.find, chain.data.find.fut, lookup_map, NULL);
 	chain.output.id = 0;
 	chain.output.size = 0;
-	FUTURE_CHAIN_INIT(&chain);
+	FUTURE_CHAIN_INIT_FORWARD(&chain);
 	return chain;
 }
 

@@ -49,6 +49,8 @@
 #define LEVELS_MAX 7
 #define SLOTS_MIN 64
 #define PREFETCH_DISTANCE 8
+#define PREFETCH_FROM 512 /* futures: fewer stay in the caches */
+#define PREFETCH_BYTES_MAX 512
 
 /* When to pause, while nothing that is due makes progress (R.7). */
 #define FRUITLESS_ROUNDS_FREE 8
@@ -387,10 +389,24 @@ static void poll_index(struct session *session, size_t index)
 	}
 }
 
-static inline void prefetch_future(const struct session *session, size_t index)
+/*
+ * Futures of a long array have left the nearest cache before their turn comes again. The first line of one a few places ahead is asked for,
+ * and, when that has come, the lines behind it, as many as the future's sizes say.
+ */
+static inline void prefetch_ahead(const struct session *session, size_t index)
 {
-	if (index + PREFETCH_DISTANCE < session->futures_count)
-		__builtin_prefetch(session->futures[index + PREFETCH_DISTANCE]);
+	const size_t far = index + PREFETCH_DISTANCE;
+	const size_t near = index + PREFETCH_DISTANCE / 2;
+
+	if (session->futures_count < PREFETCH_FROM || far >= session->futures_count)
+		return;
+	__builtin_prefetch(session->futures[far]);
+
+	const struct future *const future = session->futures[near];
+	const size_t size = sizeof(*future) + future->context.data_size + future->context.output_size;
+	const size_t limit = size < PREFETCH_BYTES_MAX ? size : PREFETCH_BYTES_MAX;
+	for (size_t offset = HL_CACHE_LINE; offset < limit; offset += HL_CACHE_LINE)
+		__builtin_prefetch((const char *)future + offset);
 }
 
 /* Polls what has the property, leaves the others for poll_others(). */
@@ -402,7 +418,7 @@ static void poll_async(struct session *session)
 		for (uint64_t bits = session->due.levels[0][word]; bits != 0; bits &= bits - 1) {
 			const size_t index = word * WORD_BITS + (size_t)__builtin_ctzll(bits);
 
-			prefetch_future(session, index);
+			prefetch_ahead(session, index);
 			if (future_has_property(session->futures[index], FUTURE_PROPERTY_ASYNC) == 1)
 				poll_index(session, index);
 			else
@@ -424,7 +440,7 @@ static void poll_others(struct session *session)
 		for (; bits != 0; bits &= bits - 1) {
 			const size_t index = word * WORD_BITS + (size_t)__builtin_ctzll(bits);
 
-			prefetch_future(session, index);
+			prefetch_ahead(session, index);
 			poll_index(session, index);
 		}
 	}
@@ -571,9 +587,17 @@ static size_t poll_all_bare(struct future *futures[], size_t n, int with_propert
 static void wait_bare(struct future *futures[], size_t n)
 {
 	const struct timespec pause = { .tv_sec = 0, .tv_nsec = PAUSE_MAX_NS / 16 };
+	size_t before = n;
 
-	while (poll_all_bare(futures, n, 1) + poll_all_bare(futures, n, 0) > 0)
-		nanosleep(&pause, NULL);
+	for (;;) {
+		const size_t incomplete = poll_all_bare(futures, n, 1) + poll_all_bare(futures, n, 0);
+
+		if (incomplete == 0)
+			return;
+		if (incomplete == before)
+			nanosleep(&pause, NULL);
+		before = incomplete;
+	}
 }
 
 /* ---- API ------------------------------------------------------------------------------------------ */

@@ -3,9 +3,9 @@
 /*
  * future_kit.h: what the tests of futures and chains share: a trace, random numbers and "steps".
  *
- * A step is a future that does as its recipe says and writes down what happens to it. The trace is a line of
- * words: "i2" the init of step 2 was called, "r2" its task, "m2" the map of its entry. So a test
- * compares what a chain did with one string, and a failure shows both.
+ * A step is a future that does as its recipe says and writes down what happens to it. The trace is
+ * a line of words: "i2" the init of step 2 was called, "r2" its task, "m2" the map of its entry. So
+ * a test compares what a chain did with one string, and a failure shows both.
  */
 #ifndef FUTURE_KIT_H
 #define FUTURE_KIT_H
@@ -24,10 +24,23 @@
 
 #define KIT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Whether a sanitizer brings its own allocator, and takes its time. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KIT_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define KIT_SANITIZED 1
+#endif
+#ifndef KIT_SANITIZED
+#define KIT_SANITIZED 0
+#endif
+
 /* A notifier that crashes whoever looks into it. */
 #define KIT_MADE_UP_NOTIFIER ((struct future_notifier *)(uintptr_t)0x1e0)
 
-/* ---- the trace ----------------------------------------------------------------------------------- */
+/* ---- the trace ------------------------------------------------------------------------------- */
 
 struct kit_trace {
 	char text[1 << 16];
@@ -54,7 +67,7 @@ static inline void kit_trace_add(struct kit_trace *trace, char what, int id)
 
 #define kit_assert_trace(expected) assert_string_equal(kit_trace.text, expected)
 
-/* ---- random numbers (splitmix64) ------------------------------------------------------------------ */
+/* ---- random numbers (splitmix64) ------------------------------------------------------------- */
 
 struct kit_random {
 	uint64_t state;
@@ -75,7 +88,10 @@ static inline int kit_random_below(struct kit_random *random, int limit)
 	return (int)(kit_random_next(random) % (uint64_t)limit);
 }
 
-/* SEED from the environment, or one from where the program happens to lie; printed, so that a failure can be had again. */
+/*
+ * SEED from the environment, or one from where the program happens to lie; printed, so that a
+ * failure can be had again.
+ */
 static inline struct kit_random kit_random_from_seed(void)
 {
 	const char *const text = getenv("SEED");
@@ -86,7 +102,7 @@ static inline struct kit_random kit_random_from_seed(void)
 	return random;
 }
 
-/* ---- steps --------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 /* Entries of a chain that a step sends back, so many times. */
 struct kit_rewind {
@@ -178,8 +194,8 @@ static inline int kit_step_property(void *future, enum future_property property)
 	} while (0)
 
 /*
- * Defines a kind of step, which differs from the others in size and alignment: struct name_fut, name_make(recipe) and
- * the init function name_init of a lazy entry (its argument is the recipe).
+ * Defines a kind of step, which differs from the others in size and alignment: struct name_fut,
+ * name_make(recipe) and the init function name_init of a lazy entry (its argument is the recipe).
  */
 #define KIT_STEP(name, data_align, data_ballast, output_align, output_ballast)                     \
 	struct name##_data {                                                                       \
@@ -191,7 +207,7 @@ static inline int kit_step_property(void *future, enum future_property property)
 		char ballast[output_ballast];                                                      \
 	};                                                                                         \
 	FUTURE(name##_fut, struct name##_data, struct name##_output);                              \
-	static inline struct name##_fut name##_make(const struct kit_recipe *recipe)               \
+	HL_UNUSED static inline struct name##_fut name##_make(const struct kit_recipe *recipe)     \
 	{                                                                                          \
 		struct name##_fut future;                                                          \
                                                                                                    \
@@ -199,7 +215,8 @@ static inline int kit_step_property(void *future, enum future_property property)
 		KIT_STEP_SET(&future, recipe);                                                     \
 		return future;                                                                     \
 	}                                                                                          \
-	static inline void name##_init(void *future, struct future_context *chain, void *arg)      \
+	HL_UNUSED static inline void name##_init(void *future, struct future_context *chain,       \
+					 void *arg)                                        \
 	{                                                                                          \
 		const struct kit_recipe *const recipe = (const struct kit_recipe *)arg;            \
 		const struct name##_fut made = name##_make(recipe);                                \

@@ -269,23 +269,32 @@ static inline const char *kit_overflow_error(const struct hl_aha_policy *policy,
  * Compares each line with the cells of its group: tags, overflow counts (exact, but for those that may stick
  * at their maximum), locks; each entry is found, and at its own cell only. NULL, or what is wrong.
  */
-static inline const char *kit_array_error(const struct hl_aha_policy *policy, const struct hl_aha *array,
+static inline const char *kit_lines_error(const struct hl_aha_policy *policy, const struct hl_aha *array,
 					  int may_stick)
 {
 	unsigned *const passed = calloc(array->groups_count, sizeof(*passed));
 	const char *error = passed == NULL ? "no memory" : NULL;
-	size_t entries = 0;
 
-	for (uint64_t id = 0; error == NULL && id < hl_aha_cells_count(array); id++) {
+	for (uint64_t id = 0; error == NULL && id < hl_aha_cells_count(array); id++)
 		error = kit_cell_error(policy, array, (uint32_t)id, passed);
-		entries += hl_aha_at(policy, array, (uint32_t)id, NULL) != NULL;
-	}
 	for (uint64_t group = 0; error == NULL && group < array->groups_count; group++)
 		error = kit_overflow_error(policy, array, group, passed[group], may_stick);
-	if (error == NULL && hl_aha_size(array) != entries)
-		error = "the size is not the number of entries";
 	free(passed);
 	return error;
+}
+
+/* That, and the size. */
+static inline const char *kit_array_error(const struct hl_aha_policy *policy, const struct hl_aha *array,
+					  int may_stick)
+{
+	const char *const error = kit_lines_error(policy, array, may_stick);
+	uint64_t position = 0;
+	uint64_t key;
+	size_t entries = 0;
+
+	while (hl_aha_next(policy, array, &position, &key) != NULL)
+		entries++;
+	return error == NULL && hl_aha_size(array) != entries ? "the size is not the number of entries" : error;
 }
 
 /* ---- gangs ------------------------------------------------------------------------------------------ */
@@ -370,6 +379,8 @@ struct kit_mover {
 	unsigned news_left;   /* op_new gives NULL when there are none */
 	unsigned starts_left; /* so many calls of op_start do not start */
 	int held;             /* operations do not complete */
+	unsigned checks_per;  /* one of so many checks completes its operation; 0: each */
+	unsigned checks;
 	unsigned live;
 	unsigned started;
 	unsigned completed;
@@ -415,6 +426,8 @@ static inline enum future_state kit_mover_op_check(void *data, const struct vdm_
 	struct kit_mover *const mover = data;
 
 	(void)operation;
+	if (mover->checks_per > 0 && ++mover->checks % mover->checks_per != 0)
+		return FUTURE_STATE_RUNNING;
 	return mover->held ? FUTURE_STATE_RUNNING : FUTURE_STATE_COMPLETE;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright 2026, The Hashloom authors
 //
-// Goal: the public headers are C++17, and every macro of future.h works there: the reference's chain macros did not.
+// Goal: the public headers are C++17, and every macro of future.h works there: the reference's
+// chain macros did not.
 //
-// Method: futures, chains, movers and the runtime used as a C++ program would: in namespaces, templates, lambdas and
-// with owners that clean up. The headers that existing programs include come first.
+// Method: futures, chains, movers and the runtime used as a C++ program would: in namespaces,
+// templates, lambdas and with owners that clean up. The headers that existing programs include come
+// first.
 #include <libminiasync.h>
 #include <libminiasync-vdm-dml.h>
 
@@ -31,8 +33,10 @@ extern "C" {
 #include <cmocka.h>
 }
 
-static_assert(sizeof(struct future) == 40 && std::is_trivially_copyable<struct future>::value, "layout");
-static_assert(sizeof(struct future_chain_entry) == 80 && sizeof(struct vdm_operation_future) == 120, "layout");
+static_assert(sizeof(struct future) == 40 && std::is_trivially_copyable<struct future>::value,
+	      "layout");
+static_assert(sizeof(struct future_chain_entry) == 80 && sizeof(struct vdm_operation_future) == 120,
+	      "layout");
 static_assert(std::is_standard_layout<struct vdm_operation_future>::value, "layout");
 
 namespace counting
@@ -94,17 +98,20 @@ static void test_cpp_future_macros(void **)
 	assert_ptr_equal(FUTURE_AS_RUNNABLE(&future), &future.base);
 	assert_ptr_equal(FUTURE_DATA(&future), &future.data);
 	assert_ptr_equal(FUTURE_OUTPUT(&future), &future.output);
-	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC), 1);
+	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC),
+			 1);
 	assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&future), nullptr), FUTURE_STATE_RUNNING);
 	FUTURE_BUSY_POLL(&future);
 	assert_string_equal(trace.c_str(), "rrr");
 	assert_int_equal(FUTURE_OUTPUT(&future)->value, 1);
 	FUTURE_INIT(&future, counting::count_task);
-	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC), 0);
+	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC),
+			 0);
 	FUTURE_INIT_COMPLETE(&future);
 	FUTURE_BUSY_POLL(&future);
 	assert_string_equal(trace.c_str(), "rrr");
-	assert_int_equal(future_context_get_size(&future.base.context), sizeof(future.data) + sizeof(future.output));
+	assert_int_equal(future_context_get_size(&future.base.context),
+			 sizeof(future.data) + sizeof(future.output));
 }
 
 static void test_cpp_waker(void **)
@@ -116,7 +123,7 @@ static void test_cpp_waker(void **)
 	assert_int_equal(wakes, 1);
 }
 
-/* Data and output of any type and alignment; a task that is a lambda, in a template. */
+// Data and output of any type and alignment; a task that is a lambda, in a template.
 struct nothing {
 };
 
@@ -215,7 +222,8 @@ static void test_cpp_chain_macros(void **)
 	FUTURE_BUSY_POLL(&chain);
 	assert_string_equal(trace.c_str(), "rmrrimrrr");
 	assert_int_equal(FUTURE_OUTPUT(&chain)->value, 3);
-	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&chain), FUTURE_PROPERTY_ASYNC), -1);
+	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&chain), FUTURE_PROPERTY_ASYNC),
+			 -1);
 
 	/* sent back by hand, through the common view of an entry */
 	auto *const third = reinterpret_cast<struct future_chain_entry *>(&chain.data.third);
@@ -227,7 +235,29 @@ static void test_cpp_chain_macros(void **)
 	assert_string_equal(trace.c_str(), "rmrrimrrrr");
 }
 
-/* Over-aligned entries, as members of a template. */
+// Behind a LAST entry the data of a chain may hold anything, also what cannot be copied bytewise.
+struct named_data {
+	FUTURE_CHAIN_ENTRY_LAST(count_fut, only);
+	std::string name;
+};
+
+FUTURE(named_fut, named_data, counting::output);
+
+static void test_cpp_chain_with_members_of_any_type(void **)
+{
+	std::string trace;
+	named_fut chain;
+
+	chain.data.name = "a name that is too long to lie in the string itself";
+	FUTURE_CHAIN_ENTRY_INIT(&chain.data.only, counting::make(1, &trace), finish, nullptr);
+	FUTURE_CHAIN_INIT(&chain);
+	FUTURE_BUSY_POLL(&chain);
+	assert_string_equal(trace.c_str(), "rr");
+	assert_int_equal(FUTURE_OUTPUT(&chain)->value, 1);
+	assert_int_equal(chain.data.name.size(), 51);
+}
+
+// Over-aligned entries, as members of a template.
 FUTURE(wide_fut, wide, wide);
 
 template <typename First, typename Second> struct pair_data {
@@ -292,7 +322,8 @@ static void check_mover(struct vdm *vdm, struct runtime *runtime)
 	runtime_wait_multiple(runtime, runnables.data(), runnables.size());
 	assert_true(from == to);
 
-	struct vdm_operation_future future = vdm_memmove(vdm, &to[1], &to[0], 999 * sizeof(int), VDM_F_NO_CACHE_HINT);
+	struct vdm_operation_future future =
+		vdm_memmove(vdm, &to[1], &to[0], 999 * sizeof(int), VDM_F_NO_CACHE_HINT);
 	runtime_wait(runtime, FUTURE_AS_RUNNABLE(&future));
 	assert_int_equal(to[999], 999);
 	assert_ptr_equal(FUTURE_OUTPUT(&future)->output.memmove.dest, &to[1]);
@@ -308,10 +339,12 @@ static void test_cpp_movers_and_runtime(void **)
 {
 	const owner<struct runtime> runtime(runtime_new(), runtime_delete);
 	const owner<struct data_mover_sync> sync(data_mover_sync_new(), data_mover_sync_delete);
-	const owner<struct data_mover_threads> threads(data_mover_threads_new(2, 16, FUTURE_NOTIFIER_WAKER),
-						       data_mover_threads_delete);
-	const owner<struct data_mover_threads> standard(data_mover_threads_default(), data_mover_threads_delete);
-	const owner<struct data_mover_dml> dml(data_mover_dml_new(DATA_MOVER_DML_SOFTWARE), data_mover_dml_delete);
+	const owner<struct data_mover_threads> threads(
+		data_mover_threads_new(2, 16, FUTURE_NOTIFIER_WAKER), data_mover_threads_delete);
+	const owner<struct data_mover_threads> standard(data_mover_threads_default(),
+							data_mover_threads_delete);
+	const owner<struct data_mover_dml> dml(data_mover_dml_new(DATA_MOVER_DML_SOFTWARE),
+					       data_mover_dml_delete);
 	const owner<struct vdm> synchronous(vdm_synchronous_new(), vdm_synchronous_delete);
 
 	check_mover(data_mover_sync_get_vdm(sync.get()), runtime.get());
@@ -321,20 +354,21 @@ static void test_cpp_movers_and_runtime(void **)
 	check_mover(synchronous.get(), runtime.get());
 }
 
-/* Copy functions and a mover of the program's. */
+// Copy functions and a mover of the program's.
 static void test_cpp_copy_functions(void **)
 {
-	const owner<struct data_mover_threads> threads(data_mover_threads_new(1, 2, FUTURE_NOTIFIER_NONE),
-						       data_mover_threads_delete);
+	const owner<struct data_mover_threads> threads(
+		data_mover_threads_new(1, 2, FUTURE_NOTIFIER_NONE), data_mover_threads_delete);
 	struct vdm *const vdm = data_mover_threads_get_vdm(threads.get());
 	char bytes[8] = "abcdefg";
 
-	data_mover_threads_set_memcpy_fn(threads.get(), [](void *dst, const void *src, size_t n, unsigned) {
-		return memcpy(dst, src, n);
-	});
-	data_mover_threads_set_memmove_fn(threads.get(), [](void *dst, const void *src, size_t n, unsigned) {
-		return memmove(dst, src, n);
-	});
+	data_mover_threads_set_memcpy_fn(
+		threads.get(),
+		[](void *dst, const void *src, size_t n, unsigned) { return memcpy(dst, src, n); });
+	data_mover_threads_set_memmove_fn(threads.get(),
+					  [](void *dst, const void *src, size_t n, unsigned) {
+						  return memmove(dst, src, n);
+					  });
 	data_mover_threads_set_memset_fn(threads.get(), [](void *str, int c, size_t n, unsigned) {
 		return memset(str, c + 1, n);
 	});
@@ -351,12 +385,16 @@ struct own_mover : vdm {
 		op_new = [](struct vdm *self, const enum vdm_operation_type) -> void * {
 			return &static_cast<own_mover *>(self)->record;
 		};
-		op_start = [](void *, const struct vdm_operation *, struct future_notifier *) { return 0; };
+		op_start = [](void *, const struct vdm_operation *, struct future_notifier *) {
+			return 0;
+		};
 		op_check = [](void *, const struct vdm_operation *operation) {
-			memset(operation->data.memset.str, operation->data.memset.c, operation->data.memset.n);
+			memset(operation->data.memset.str, operation->data.memset.c,
+			       operation->data.memset.n);
 			return FUTURE_STATE_COMPLETE;
 		};
-		op_delete = [](void *, const struct vdm_operation *, struct vdm_operation_output *output) {
+		op_delete = [](void *, const struct vdm_operation *,
+			       struct vdm_operation_output *output) {
 			output->result = VDM_SUCCESS;
 		};
 		capabilities = VDM_F_NO_CACHE_HINT;
@@ -371,7 +409,8 @@ static void test_cpp_own_mover(void **)
 	struct vdm_operation_future future = vdm_memset(&mover, bytes, 'x', 2, 0);
 
 	assert_true(vdm_is_supported(&mover, VDM_F_NO_CACHE_HINT));
-	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC), 1);
+	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC),
+			 1);
 	vdm_set_has_property_fn(&mover, nullptr);
 	FUTURE_BUSY_POLL(&future);
 	assert_string_equal(bytes, "xxc");
@@ -385,6 +424,7 @@ int main()
 		cmocka_unit_test(test_cpp_waker),
 		cmocka_unit_test(test_cpp_data_and_output_of_any_type),
 		cmocka_unit_test(test_cpp_chain_macros),
+		cmocka_unit_test(test_cpp_chain_with_members_of_any_type),
 		cmocka_unit_test(test_cpp_chains_of_any_alignment),
 		cmocka_unit_test(test_cpp_movers_and_runtime),
 		cmocka_unit_test(test_cpp_copy_functions),

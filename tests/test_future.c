@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * Goal: the contract of a single future: the macros and functions of future.h, guarantees F.1 to F.5, and the
- * layout that existing programs and binaries rely on.
+ * Goal: the contract of a single future: the macros and functions of future.h, guarantees F.1 to
+ * F.5, and the layout that existing programs and binaries rely on.
  *
- * Method: names, types, offsets and values are asserted at compile time. Behaviour is seen through a task that
- * counts its calls and does as it is told. For F.3 every pair of nine kinds of data and nine kinds of
- * output makes a future; its task changes all of both, and the whole struct is compared with a shadow.
+ * Method: names, types, offsets and values are asserted at compile time. Behaviour is seen through
+ * a task that counts its calls and does as it is told. For F.3 every pair of nine kinds of data and
+ * nine kinds of output makes a future; its task changes all of both, and the whole struct is
+ * compared with a shadow.
  */
 #include "future_kit.h"
 
 #include <pthread.h>
 
-/* ---- names, types, layout, values ------------------------------------------------------------------ */
+/* ---- names, types, layout, values ------------------------------------------------------------ */
 
 #define MEMBER_IS(type, member, member_type, at)                                                   \
 	_Static_assert(offsetof(type, member) == (at), #type "." #member " lies elsewhere");       \
@@ -42,10 +43,14 @@ MEMBER_IS(struct future_chain_entry, future, struct future, 40);
 
 _Static_assert(sizeof(struct future) == 40 && sizeof(struct future_context) == 24, "size");
 _Static_assert(sizeof(struct future_notifier) == 32 && sizeof(struct future_waker) == 16, "size");
-_Static_assert(sizeof(struct future_poller) == 8 && sizeof(struct future_chain_entry) == 80, "size");
+_Static_assert(sizeof(struct future_poller) == 8 && sizeof(struct future_chain_entry) == 80,
+	       "size");
 
-_Static_assert(FUTURE_STATE_IDLE == 0 && FUTURE_STATE_COMPLETE == 1 && FUTURE_STATE_RUNNING == 2, "value");
-_Static_assert(FUTURE_NOTIFIER_NONE == 0 && FUTURE_NOTIFIER_WAKER == 1 && FUTURE_NOTIFIER_POLLER == 2, "value");
+_Static_assert(FUTURE_STATE_IDLE == 0 && FUTURE_STATE_COMPLETE == 1 && FUTURE_STATE_RUNNING == 2,
+	       "value");
+_Static_assert(FUTURE_NOTIFIER_NONE == 0 && FUTURE_NOTIFIER_WAKER == 1 &&
+		       FUTURE_NOTIFIER_POLLER == 2,
+	       "value");
 _Static_assert(FUTURE_PROPERTY_ASYNC == 0, "value");
 
 #define FUNCTION_IS(name, type) _Static_assert(_Generic(&(name), type : 1, default : 0), #name)
@@ -62,7 +67,7 @@ TYPE_IS(future_waker_wake_fn, void (*)(void *));
 TYPE_IS(future_map_fn, void (*)(struct future_context *, struct future_context *, void *));
 TYPE_IS(future_init_fn, void (*)(void *, struct future_context *, void *));
 
-/* ---- a task that does as it is told --------------------------------------------------------------- */
+/* ---- a task that does as it is told ---------------------------------------------------------- */
 
 /* It returns the states of the script one after the other. */
 struct told_data {
@@ -101,7 +106,7 @@ static const enum future_state completes[] = {FUTURE_STATE_COMPLETE};
 static const enum future_state waits_thrice[] = {FUTURE_STATE_RUNNING, FUTURE_STATE_RUNNING,
 						 FUTURE_STATE_RUNNING, FUTURE_STATE_COMPLETE};
 
-/* ---- init ---------------------------------------------------------------------------------------- */
+/* ---- init ------------------------------------------------------------------------------------ */
 
 static void test_future_init(void **state)
 {
@@ -139,7 +144,8 @@ static void test_future_init_ext_asks_the_property_function(void **state)
 	assert_int_equal(future.base.context.state, FUTURE_STATE_IDLE);
 	for (property_answer = 0; property_answer <= 1; property_answer++) {
 		property_future = NULL;
-		assert_int_equal(future_has_property(&future.base, FUTURE_PROPERTY_ASYNC), property_answer);
+		assert_int_equal(future_has_property(&future.base, FUTURE_PROPERTY_ASYNC),
+				 property_answer);
 		assert_ptr_equal(property_future, &future);
 	}
 	/* F.5: a complete future is asked as well */
@@ -175,7 +181,8 @@ static void test_future_init_complete(void **state)
 	memcpy(&before, &future, sizeof(before));
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(future_poll(&future.base, NULL), FUTURE_STATE_COMPLETE);
-		assert_int_equal(future_poll(&future.base, KIT_MADE_UP_NOTIFIER), FUTURE_STATE_COMPLETE);
+		assert_int_equal(future_poll(&future.base, KIT_MADE_UP_NOTIFIER),
+				 FUTURE_STATE_COMPLETE);
 		assert_int_equal(future_has_property(&future.base, FUTURE_PROPERTY_ASYNC), 0);
 	}
 	assert_memory_equal(&before, &future, sizeof(future));
@@ -214,7 +221,7 @@ static void test_future_access_macros(void **state)
 	assert_ptr_equal(future_context_get_output(&future.base.context), &future.output);
 }
 
-/* ---- poll ---------------------------------------------------------------------------------------- */
+/* ---- poll ------------------------------------------------------------------------------------ */
 
 /* F.2: NULL and a made-up pointer reach the task as they are. */
 static void test_F2_poll_hands_the_notifier_on_unread(void **state)
@@ -306,7 +313,8 @@ struct outer_data {
 
 FUTURE(outer_fut, struct outer_data, struct told_output);
 
-static enum future_state outer_task(struct future_context *context, struct future_notifier *notifier)
+static enum future_state outer_task(struct future_context *context,
+				    struct future_notifier *notifier)
 {
 	struct outer_data *const data = future_context_get_data(context);
 
@@ -320,7 +328,8 @@ static void test_future_task_may_poll_others(void **state)
 	(void)state;
 	FUTURE_INIT(&future, outer_task);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(future_poll(&future.base, KIT_MADE_UP_NOTIFIER), FUTURE_STATE_RUNNING);
+		assert_int_equal(future_poll(&future.base, KIT_MADE_UP_NOTIFIER),
+				 FUTURE_STATE_RUNNING);
 	assert_int_equal(future_poll(&future.base, NULL), FUTURE_STATE_COMPLETE);
 	assert_int_equal(future.data.inner.output.calls, 4);
 }
@@ -341,7 +350,7 @@ static void test_future_waker_wake(void **state)
 	assert_int_equal(wakes, 2);
 }
 
-/* ---- F.3: any alignment ---------------------------------------------------------------------------- */
+/* ---- F.3: any alignment ---------------------------------------------------------------------- */
 
 __extension__ struct empty {
 };
@@ -419,11 +428,12 @@ static void change_all(char *data, size_t data_size, char *output, size_t output
 		output[i] = (char)(i * 7 + 1);
 }
 
-static enum future_state change_task(struct future_context *context, struct future_notifier *notifier)
+static enum future_state change_task(struct future_context *context,
+				     struct future_notifier *notifier)
 {
 	(void)notifier;
-	change_all(future_context_get_data(context), context->data_size, future_context_get_output(context),
-		   context->output_size);
+	change_all(future_context_get_data(context), context->data_size,
+		   future_context_get_output(context), context->output_size);
 	return FUTURE_STATE_COMPLETE;
 }
 
@@ -440,8 +450,8 @@ static void check_layout(const struct layout *layout)
 	assert_int_equal(future_context_get_size(context), layout->data_size + layout->output_size);
 
 	memcpy(layout->shadow, begin, layout->size);
-	change_all(layout->shadow + layout->data_at, layout->data_size, layout->shadow + layout->output_at,
-		   layout->output_size);
+	change_all(layout->shadow + layout->data_at, layout->data_size,
+		   layout->shadow + layout->output_at, layout->output_size);
 	((struct future *)(void *)layout->shadow)->context.state = FUTURE_STATE_COMPLETE;
 	assert_int_equal(future_poll(layout->future, NULL), FUTURE_STATE_COMPLETE);
 	if (memcmp(layout->shadow, begin, layout->size) != 0)
@@ -496,7 +506,7 @@ static void test_F3_word_behind_a_byte_is_aligned(void **state)
 	assert_int_equal(future_context_get_size(&future.base.context), 9);
 }
 
-/* ---- F.4: copied, moved, polled by others ----------------------------------------------------------- */
+/* ---- F.4: copied, moved, polled by others ---------------------------------------------------- */
 
 /* The struct as an array of bytes: the copy must be polled, not the original. */
 static void test_F4_copy_of_an_idle_future_stands_alone(void **state)
@@ -546,7 +556,10 @@ static void *poll_once(void *future)
 	return NULL;
 }
 
-/* Each poll on a thread of its own, one after the other (under ThreadSanitizer, nothing may be shared unordered). */
+/*
+ * Each poll on a thread of its own, one after the other (under ThreadSanitizer, nothing may be
+ * shared unordered).
+ */
 static void test_F4_threads_may_take_turns(void **state)
 {
 	struct told_fut future = told_make(waits_thrice);
@@ -555,7 +568,8 @@ static void test_F4_threads_may_take_turns(void **state)
 	for (size_t i = 0; i < KIT_COUNT(waits_thrice); i++) {
 		pthread_t thread;
 
-		assert_int_equal(FUTURE_STATE(&future), i == 0 ? FUTURE_STATE_IDLE : FUTURE_STATE_RUNNING);
+		assert_int_equal(FUTURE_STATE(&future),
+				 i == 0 ? FUTURE_STATE_IDLE : FUTURE_STATE_RUNNING);
 		assert_int_equal(pthread_create(&thread, NULL, poll_once, &future), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		assert_int_equal(future.output.calls, i + 1);

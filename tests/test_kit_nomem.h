@@ -3,10 +3,10 @@
 /*
  * test_kit_nomem.h: memory and threads that run out when the test says so.
  *
- * A test includes this header, and after it the .c file that it tests, whose calls of malloc, calloc,
- * aligned_alloc, free and pthread_create thereby become the ones below. The linker then takes the file's functions from
- * the test and leaves the library's out. It works in every build, also with sanitizers that have
- * their own malloc.
+ * A test includes this header, and after it the .c file that it tests, whose calls of malloc,
+ * calloc, aligned_alloc, free and pthread_create thereby become the ones below. The linker then
+ * takes the file's functions from the test and leaves the library's out. It works in every build,
+ * also with sanitizers that have their own malloc.
  */
 #ifndef HL_TEST_KIT_NOMEM_H
 #define HL_TEST_KIT_NOMEM_H
@@ -43,7 +43,10 @@ static inline uint32_t nomem_blocks(void)
 	return hl_u32_load_relaxed(&nomem.blocks);
 }
 
-/* Takes one of what is left. The loop ends because a failed exchange means that another thread took one. */
+/*
+ * Takes one of what is left. The loop ends because a failed exchange means that another thread
+ * took one.
+ */
 static inline int nomem_take(hl_u32 *left)
 {
 	uint32_t now = hl_u32_load_relaxed(left);
@@ -111,14 +114,15 @@ static inline void *nomem_thread(void *arg)
 }
 
 /* Fails with EAGAIN, as a machine does that has too many threads. */
-static inline int nomem_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+static inline int nomem_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+				       void *(*run)(void *), void *arg)
 {
 	if (!nomem_take(&nomem.threads_left))
 		return EAGAIN;
 	struct nomem_start *const start = malloc(sizeof(*start));
 
 	assert_non_null(start);
-	*start = (struct nomem_start){ run, arg };
+	*start = (struct nomem_start){run, arg};
 	hl_u32_fetch_add_relaxed(&nomem.threads, 1);
 	return pthread_create(thread, attr, nomem_thread, start);
 }

@@ -3,8 +3,8 @@
 /*
  * test_memory.c: copies past the caches and write-back of caches (src/memory.h), against libc.
  *
- * Method: every size up to some blocks of every alignment, in an area whose other bytes must stay as they are; then
- * the same up against the end of a page behind which nothing may be touched.
+ * Method: every size up to some blocks of every alignment, in an area whose other bytes must stay
+ * as they are; then the same up against the end of a page behind which nothing may be touched.
  */
 #include "test_kit.h"
 
@@ -64,7 +64,7 @@ static void test_memory_set_of_every_size_and_alignment(void **state)
 
 static void test_memory_move_by_every_distance(void **state)
 {
-	static const size_t sizes[] = { 0, 1, 15, 16, 17, 31, 33, 64, 100, 128, 200 };
+	static const size_t sizes[] = {0, 1, 15, 16, 17, 31, 33, 64, 100, 128, 200};
 	struct area area;
 	uint64_t random = kit_seed();
 
@@ -82,7 +82,8 @@ static void test_memory_move_by_every_distance(void **state)
 /* A page between two that may not be touched. */
 static unsigned char *page_map(void)
 {
-	unsigned char *const three = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *const three =
+		mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(three != MAP_FAILED);
 	assert_int_equal(mprotect(three + PAGE, PAGE, PROT_READ | PROT_WRITE), 0);
@@ -121,7 +122,7 @@ static void test_memory_copies_stay_within_bounds(void **state)
 static void test_memory_nothing_to_do(void **state)
 {
 	unsigned char *const page = page_map();
-	unsigned char *const places[] = { NULL, page - 1, page + PAGE, page + PAGE + 7 };
+	unsigned char *const places[] = {NULL, page - 1, page + PAGE, page + PAGE + 7};
 
 	(void)state;
 	for (size_t i = 0; i < KIT_COUNT(places); i++) {
@@ -134,7 +135,10 @@ static void test_memory_nothing_to_do(void **state)
 	page_unmap(page);
 }
 
-/* From each offset: one byte, a line, all up to the end of the page. What is flushed stays what it is. */
+/*
+ * From each offset: one byte, a line, all up to the end of the page. What is flushed stays what
+ * it is.
+ */
 static void test_memory_flush_at_every_page_offset(void **state)
 {
 	unsigned char *const page = page_map();

@@ -3,8 +3,9 @@
 /*
  * Goal: programs written for libminiasync compile unchanged and do what they did.
  *
- * Method: this is such a program. It includes libminiasync.h alone, reads and writes struct members where those
- * programs do, brings movers, notifiers and wakers of its own, and mixes them with the library's runtime and movers.
+ * Method: this is such a program. It includes libminiasync.h alone, reads and writes struct members
+ * where those programs do, brings movers, notifiers and wakers of its own, and mixes them with the
+ * library's runtime and movers.
  */
 #include <libminiasync.h>
 
@@ -21,7 +22,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- layout of what programs touch -------------------------------------------------------------------- */
+/* ---- layout of what programs touch ----------------------------------------------------------- */
 
 #define AT(type, member, at) _Static_assert(offsetof(type, member) == (at), #type "." #member)
 
@@ -62,16 +63,23 @@ AT(struct vdm_operation_future, data, 40);
 AT(struct vdm_operation_future, output, 104);
 
 _Static_assert(sizeof(struct vdm) == 48 && sizeof(struct vdm_operation) == 48, "size");
-_Static_assert(sizeof(struct vdm_operation_data) == 64 && sizeof(struct vdm_operation_output) == 16, "size");
+_Static_assert(sizeof(struct vdm_operation_data) == 64 && sizeof(struct vdm_operation_output) == 16,
+	       "size");
 _Static_assert(sizeof(struct vdm_operation_future) == 120, "size");
-_Static_assert(sizeof(struct vdm_operation_data_memcpy) == 32 && sizeof(struct vdm_operation_data_memmove) == 32, "size");
-_Static_assert(sizeof(struct vdm_operation_data_memset) == 32 && sizeof(struct vdm_operation_data_flush) == 24, "size");
+_Static_assert(sizeof(struct vdm_operation_data_memcpy) == 32 &&
+		       sizeof(struct vdm_operation_data_memmove) == 32,
+	       "size");
+_Static_assert(sizeof(struct vdm_operation_data_memset) == 32 &&
+		       sizeof(struct vdm_operation_data_flush) == 24,
+	       "size");
 _Static_assert(VDM_OPERATION_MEMCPY == 0 && VDM_OPERATION_MEMMOVE == 1, "value");
 _Static_assert(VDM_OPERATION_MEMSET == 2 && VDM_OPERATION_FLUSH == 3, "value");
-_Static_assert(VDM_SUCCESS == 0 && VDM_ERROR_OUT_OF_MEMORY == 1 && VDM_ERROR_JOB_CORRUPTED == 2, "value");
-_Static_assert(VDM_F_MEM_DURABLE == 1 && VDM_F_NO_CACHE_HINT == 2 && VDM_F_VALID_FLAGS == 3, "value");
+_Static_assert(VDM_SUCCESS == 0 && VDM_ERROR_OUT_OF_MEMORY == 1 && VDM_ERROR_JOB_CORRUPTED == 2,
+	       "value");
+_Static_assert(VDM_F_MEM_DURABLE == 1 && VDM_F_NO_CACHE_HINT == 2 && VDM_F_VALID_FLAGS == 3,
+	       "value");
 
-/* ---- futures --------------------------------------------------------------------------------------------- */
+/* ---- futures --------------------------------------------------------------------------------- */
 
 struct countdown_data {
 	int from;
@@ -84,7 +92,8 @@ struct countdown_output {
 
 FUTURE(countdown_fut, struct countdown_data, struct countdown_output);
 
-static enum future_state countdown_impl(struct future_context *ctx, struct future_notifier *notifier)
+static enum future_state countdown_impl(struct future_context *ctx,
+					struct future_notifier *notifier)
 {
 	struct countdown_data *data = future_context_get_data(ctx);
 	struct countdown_output *output = future_context_get_output(ctx);
@@ -140,7 +149,7 @@ static void test_program_waits_for_futures(void **state)
 		futs[i] = countdown(i);
 		runnables[i] = FUTURE_AS_RUNNABLE(&futs[i]);
 	}
-	FUTURE_BUSY_POLL(&futs[3]);    /* complete already */
+	FUTURE_BUSY_POLL(&futs[3]);                   /* complete already */
 	runnables[10] = runnables[11] = runnables[5]; /* thrice */
 	runtime_wait(r, FUTURE_AS_RUNNABLE(&futs[3]));
 	runtime_wait_multiple(r, runnables, 12);
@@ -152,7 +161,7 @@ static void test_program_waits_for_futures(void **state)
 	runtime_delete(r);
 }
 
-/* ---- a mover of the program's: refuses to start, then takes a few checks ------------------------------------------ */
+/* ---- a mover of the program's: refuses to start, then takes a few checks --------------------- */
 
 enum call {
 	CALL_NEW,
@@ -189,7 +198,8 @@ static void *slow_op_new(struct vdm *vdm, const enum vdm_operation_type type)
 	return op;
 }
 
-static int slow_op_start(void *data, const struct vdm_operation *operation, struct future_notifier *n)
+static int slow_op_start(void *data, const struct vdm_operation *operation,
+			 struct future_notifier *n)
 {
 	struct slow_op *op = data;
 
@@ -205,13 +215,16 @@ static void slow_op_do(const struct vdm_operation *operation)
 {
 	switch (operation->type) {
 	case VDM_OPERATION_MEMCPY:
-		memcpy(operation->data.memcpy.dest, operation->data.memcpy.src, operation->data.memcpy.n);
+		memcpy(operation->data.memcpy.dest, operation->data.memcpy.src,
+		       operation->data.memcpy.n);
 		break;
 	case VDM_OPERATION_MEMMOVE:
-		memmove(operation->data.memmove.dest, operation->data.memmove.src, operation->data.memmove.n);
+		memmove(operation->data.memmove.dest, operation->data.memmove.src,
+			operation->data.memmove.n);
 		break;
 	case VDM_OPERATION_MEMSET:
-		memset(operation->data.memset.str, operation->data.memset.c, operation->data.memset.n);
+		memset(operation->data.memset.str, operation->data.memset.c,
+		       operation->data.memset.n);
 		break;
 	case VDM_OPERATION_FLUSH:
 		break;
@@ -241,7 +254,8 @@ static void fill_output(const struct vdm_operation *operation, struct vdm_operat
 		output->output.memset.str = operation->data.memset.str;
 }
 
-static void slow_op_delete(void *data, const struct vdm_operation *operation, struct vdm_operation_output *output)
+static void slow_op_delete(void *data, const struct vdm_operation *operation,
+			   struct vdm_operation_output *output)
 {
 	struct slow_op *op = data;
 
@@ -260,14 +274,15 @@ static int slow_has_property(void *fut, enum future_property property)
 static struct slow_mover slow_mover(int refusals, int checks)
 {
 	struct slow_mover mover = {
-		.base = {
-			.op_new = slow_op_new,
-			.op_delete = slow_op_delete,
-			.op_start = slow_op_start,
-			.op_check = slow_op_check,
-			.capabilities = VDM_F_NO_CACHE_HINT,
-			.has_property = slow_has_property,
-		},
+		.base =
+			{
+				.op_new = slow_op_new,
+				.op_delete = slow_op_delete,
+				.op_start = slow_op_start,
+				.op_check = slow_op_check,
+				.capabilities = VDM_F_NO_CACHE_HINT,
+				.has_property = slow_has_property,
+			},
 		.refusals = refusals,
 		.checks = checks,
 		.has_room = 1,
@@ -276,7 +291,8 @@ static struct slow_mover slow_mover(int refusals, int checks)
 	return mover;
 }
 
-static void check_calls(const struct slow_mover *mover, int news, int starts, int checks, int deletes)
+static void check_calls(const struct slow_mover *mover, int news, int starts, int checks,
+			int deletes)
 {
 	assert_int_equal(mover->calls[CALL_NEW], news);
 	assert_int_equal(mover->calls[CALL_START], starts);
@@ -284,7 +300,10 @@ static void check_calls(const struct slow_mover *mover, int news, int starts, in
 	assert_int_equal(mover->calls[CALL_DELETE], deletes);
 }
 
-/* While a start is refused the future stays idle; then it runs, and its op_start is not called again. */
+/*
+ * While a start is refused the future stays idle; then it runs, and its op_start is not called
+ * again.
+ */
 static void test_program_own_mover_refuses_twice(void **state)
 {
 	struct slow_mover mover = slow_mover(2, 2);
@@ -297,7 +316,8 @@ static void test_program_own_mover_refuses_twice(void **state)
 	check_calls(&mover, 1, 0, 0, 0);
 	assert_int_equal(future_has_property(&fut.base, FUTURE_PROPERTY_ASYNC), 1);
 	for (int refused = 1; refused <= 2; refused++) {
-		assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&fut), &notifier), FUTURE_STATE_IDLE);
+		assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&fut), &notifier),
+				 FUTURE_STATE_IDLE);
 		assert_int_equal(fut.base.context.state, FUTURE_STATE_IDLE);
 		assert_ptr_equal(mover.notifier, &notifier);
 		check_calls(&mover, 1, refused, 0, 0);
@@ -324,7 +344,8 @@ static void test_program_own_mover_does_every_operation(void **state)
 	char buf[8] = "abcdefg";
 
 	(void)state;
-	struct vdm_operation_future fut = vdm_memmove(&mover.base, buf + 1, buf, 6, VDM_F_NO_CACHE_HINT);
+	struct vdm_operation_future fut =
+		vdm_memmove(&mover.base, buf + 1, buf, 6, VDM_F_NO_CACHE_HINT);
 	assert_int_equal(fut.data.operation.data.memmove.flags, VDM_F_NO_CACHE_HINT);
 	runtime_wait(r, FUTURE_AS_RUNNABLE(&fut));
 	assert_string_equal(buf, "aabcdef");
@@ -379,7 +400,8 @@ static void test_program_makes_a_generic_operation(void **state)
 	(void)state;
 	vdm_set_has_property_fn(&mover.base, never);
 	fut.data.operation.type = VDM_OPERATION_MEMCPY;
-	fut.data.operation.data.memcpy = (struct vdm_operation_data_memcpy){dest, src, sizeof(src), 0};
+	fut.data.operation.data.memcpy =
+		(struct vdm_operation_data_memcpy){dest, src, sizeof(src), 0};
 	vdm_generic_operation(&mover.base, &fut);
 	assert_ptr_equal(fut.base.task, vdm_operation_impl);
 	assert_ptr_equal(fut.data.vdm, &mover.base);
@@ -403,7 +425,7 @@ static void test_program_asks_for_capabilities(void **state)
 	assert_true(vdm_is_supported(&mover.base, VDM_F_MEM_DURABLE));
 }
 
-/* ---- a mover of the program's with a thread for each operation, which wakes ------------------------------------- */
+/* ---- a mover of the program's with a thread for each operation, which wakes ------------------ */
 
 struct thread_op {
 	pthread_t thread;
@@ -432,7 +454,8 @@ static void *thread_op_run(void *arg)
 	return NULL;
 }
 
-static int thread_op_start(void *data, const struct vdm_operation *operation, struct future_notifier *n)
+static int thread_op_start(void *data, const struct vdm_operation *operation,
+			   struct future_notifier *n)
 {
 	struct thread_op *op = data;
 
@@ -445,7 +468,8 @@ static int thread_op_start(void *data, const struct vdm_operation *operation, st
 	return pthread_create(&op->thread, NULL, thread_op_run, op);
 }
 
-static int poller_op_start(void *data, const struct vdm_operation *operation, struct future_notifier *n)
+static int poller_op_start(void *data, const struct vdm_operation *operation,
+			   struct future_notifier *n)
 {
 	struct thread_op *op = data;
 
@@ -462,11 +486,13 @@ static enum future_state thread_op_check(void *data, const struct vdm_operation 
 	struct thread_op *op = data;
 
 	(void)operation;
-	return __atomic_load_n(&op->done, __ATOMIC_ACQUIRE) ? FUTURE_STATE_COMPLETE : FUTURE_STATE_RUNNING;
+	return __atomic_load_n(&op->done, __ATOMIC_ACQUIRE) ? FUTURE_STATE_COMPLETE
+							    : FUTURE_STATE_RUNNING;
 }
 
 /* Joins: the waker is not touched any more once the future is complete. */
-static void thread_op_delete(void *data, const struct vdm_operation *operation, struct vdm_operation_output *output)
+static void thread_op_delete(void *data, const struct vdm_operation *operation,
+			     struct vdm_operation_output *output)
 {
 	struct thread_op *op = data;
 
@@ -481,8 +507,10 @@ static int always(void *fut, enum future_property property)
 	return property == FUTURE_PROPERTY_ASYNC;
 }
 
-static struct vdm waking_mover = {thread_op_new, thread_op_delete, thread_op_start, thread_op_check, 0, always};
-static struct vdm polled_mover = {thread_op_new, thread_op_delete, poller_op_start, thread_op_check, 0, always};
+static struct vdm waking_mover = {
+	thread_op_new, thread_op_delete, thread_op_start, thread_op_check, 0, always};
+static struct vdm polled_mover = {
+	thread_op_new, thread_op_delete, poller_op_start, thread_op_check, 0, always};
 
 static void wait_with_movers(struct vdm *movers[], size_t n)
 {
@@ -514,14 +542,17 @@ static void test_program_own_movers_wake_the_runtime(void **state)
 	wait_with_movers(movers, 3);
 }
 
-/* ---- notifiers of the program's ---------------------------------------------------------------------------------- */
+/* ---- notifiers of the program's -------------------------------------------------------------- */
 
 static void post(void *data)
 {
 	sem_post(data);
 }
 
-/* Polls with a waker that posts a semaphore, and sleeps on it while the future says that it will wake. */
+/*
+ * Polls with a waker that posts a semaphore, and sleeps on it while the future says that it will
+ * wake.
+ */
 static void wait_with_semaphore(struct future *fut)
 {
 	struct future_notifier notifier;
@@ -547,7 +578,8 @@ static void test_program_own_waker(void **state)
 
 	(void)state;
 	for (int i = 0; i < 200; i++) {
-		struct vdm_operation_future fut = vdm_memcpy(movers[i % 2], dest, src, sizeof(src), 0);
+		struct vdm_operation_future fut =
+			vdm_memcpy(movers[i % 2], dest, src, sizeof(src), 0);
 
 		memset(src, i, sizeof(src));
 		wait_with_semaphore(FUTURE_AS_RUNNABLE(&fut));
@@ -566,12 +598,14 @@ static void test_program_own_poller(void **state)
 	(void)state;
 	for (int i = 0; i < 200; i++) {
 		struct future_notifier notifier = {.notifier_used = FUTURE_NOTIFIER_NONE};
-		struct vdm_operation_future fut = vdm_memcpy(movers[i % 2], dest, src, sizeof(src), 0);
+		struct vdm_operation_future fut =
+			vdm_memcpy(movers[i % 2], dest, src, sizeof(src), 0);
 
 		memset(src, i, sizeof(src));
 		if (future_poll(FUTURE_AS_RUNNABLE(&fut), &notifier) != FUTURE_STATE_COMPLETE) {
 			assert_int_equal(notifier.notifier_used, FUTURE_NOTIFIER_POLLER);
-			while (__atomic_load_n(notifier.poller.ptr_to_monitor, __ATOMIC_ACQUIRE) == 0)
+			while (__atomic_load_n(notifier.poller.ptr_to_monitor, __ATOMIC_ACQUIRE) ==
+			       0)
 				;
 		}
 		FUTURE_BUSY_POLL(&fut);
@@ -580,9 +614,11 @@ static void test_program_own_poller(void **state)
 	data_mover_threads_delete(dmt);
 }
 
-/* ---- the library's movers --------------------------------------------------------------------------------------- */
+/* ---- the library's movers -------------------------------------------------------------------- */
 
-/* Creates until there is no room, polls a copy of the first, and expects room for exactly one more. */
+/*
+ * Creates until there is no room, polls a copy of the first, and expects room for exactly one more.
+ */
 static void fill_mover(struct vdm *vdm)
 {
 	struct vdm_operation_future first, copy, fut;
@@ -649,7 +685,8 @@ static void test_program_sets_copy_functions(void **state)
 	data_mover_threads_set_memcpy_fn(dmt, own_memcpy);
 	data_mover_threads_set_memmove_fn(dmt, own_memmove);
 	data_mover_threads_set_memset_fn(dmt, own_memset);
-	struct vdm_operation_future fut = vdm_memcpy(vdm, dest, src, sizeof(src), VDM_F_NO_CACHE_HINT);
+	struct vdm_operation_future fut =
+		vdm_memcpy(vdm, dest, src, sizeof(src), VDM_F_NO_CACHE_HINT);
 	FUTURE_BUSY_POLL(&fut);
 	assert_string_equal(dest, "fifteen letters");
 	fut = vdm_memmove(vdm, dest + 1, dest, 14, 0);
@@ -662,7 +699,7 @@ static void test_program_sets_copy_functions(void **state)
 	data_mover_threads_delete(dmt);
 }
 
-/* ---- a chain as programs write it: two copies, then a countdown -------------------------------------------------- */
+/* ---- a chain as programs write it: two copies, then a countdown ------------------------------ */
 
 struct relay_data {
 	FUTURE_CHAIN_ENTRY(struct vdm_operation_future, first);
@@ -682,7 +719,8 @@ static int program_arg;
 FUTURE(relay_fut, struct relay_data, struct relay_output);
 
 /* The second copy is filled in before its first poll. */
-static void first_to_second_map(struct future_context *first, struct future_context *second, void *arg)
+static void first_to_second_map(struct future_context *first, struct future_context *second,
+				void *arg)
 {
 	struct vdm_operation_output *out = future_context_get_output(first);
 	struct vdm_operation_data *op = future_context_get_data(second);
@@ -693,7 +731,8 @@ static void first_to_second_map(struct future_context *first, struct future_cont
 	op->operation.data.memcpy.n = relay->data.first.fut.data.operation.data.memcpy.n;
 }
 
-static void count_to_relay_map(struct future_context *count, struct future_context *relay, void *arg)
+static void count_to_relay_map(struct future_context *count, struct future_context *relay,
+			       void *arg)
 {
 	struct countdown_output *out = future_context_get_output(count);
 	struct relay_data *data = future_context_get_data(relay);
@@ -712,13 +751,15 @@ static void count_init(void *future, struct future_context *relay, void *arg)
 	memcpy(future, &fut, sizeof(fut));
 }
 
-static void relay_init(struct relay_fut *relay, struct vdm *vdm, char *dest, char *src, size_t n, int *polls)
+static void relay_init(struct relay_fut *relay, struct vdm *vdm, char *dest, char *src, size_t n,
+		       int *polls)
 {
 	relay->data.dest = dest;
 	FUTURE_CHAIN_ENTRY_INIT(&relay->data.first, vdm_memcpy(vdm, relay->data.middle, src, n, 0),
 				first_to_second_map, relay);
 	FUTURE_CHAIN_ENTRY_INIT(&relay->data.second, vdm_memcpy(vdm, NULL, NULL, 0, 0), NULL, NULL);
-	FUTURE_CHAIN_ENTRY_LAZY_INIT(&relay->data.count, count_init, polls, count_to_relay_map, &program_arg);
+	FUTURE_CHAIN_ENTRY_LAZY_INIT(&relay->data.count, count_init, polls, count_to_relay_map,
+				     &program_arg);
 	FUTURE_CHAIN_INIT(relay);
 	relay->output.dest = NULL;
 }
@@ -728,8 +769,8 @@ static void test_program_relays_through_a_chain(void **state)
 	struct data_mover_sync *dms = data_mover_sync_new();
 	struct data_mover_threads *dmt = data_mover_threads_new(2, 4, FUTURE_NOTIFIER_WAKER);
 	struct slow_mover slow = slow_mover(1, 3);
-	struct vdm *movers[] = {data_mover_sync_get_vdm(dms), data_mover_threads_get_vdm(dmt), &slow.base,
-				&waking_mover, &polled_mover};
+	struct vdm *movers[] = {data_mover_sync_get_vdm(dms), data_mover_threads_get_vdm(dmt),
+				&slow.base, &waking_mover, &polled_mover};
 	struct runtime *r = runtime_new();
 	struct relay_fut relays[10];
 	struct future *runnables[10];
@@ -738,7 +779,8 @@ static void test_program_relays_through_a_chain(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 10; i++) {
-		relay_init(&relays[i], movers[i % COUNT(movers)], dests[i], src, sizeof(src), &polls);
+		relay_init(&relays[i], movers[i % COUNT(movers)], dests[i], src, sizeof(src),
+			   &polls);
 		runnables[i] = FUTURE_AS_RUNNABLE(&relays[i]);
 	}
 	runtime_wait_multiple(r, runnables, 10);
@@ -748,7 +790,8 @@ static void test_program_relays_through_a_chain(void **state)
 		assert_int_equal(relays[i].output.polls, 4);
 		assert_true(FUTURE_CHAIN_ENTRY_IS_PROCESSED(&relays[i].data.count));
 		assert_true(FUTURE_CHAIN_ENTRY_IS_INITIALIZED(&relays[i].data.count));
-		assert_true(((struct future_chain_entry *)&relays[i].data.count)->flags & FUTURE_CHAIN_FLAG_ENTRY_LAST);
+		assert_true(((struct future_chain_entry *)&relays[i].data.count)->flags &
+			    FUTURE_CHAIN_FLAG_ENTRY_LAST);
 	}
 	runtime_delete(r);
 	data_mover_sync_delete(dms);

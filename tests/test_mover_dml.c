@@ -60,11 +60,12 @@ static void test_dml_types_that_are_not_to_be_had(void **state)
 static void test_dml_auto_copies_and_is_durable(void **state)
 {
 	struct rig *const rig = *state;
-	char dest[200] = { 0 };
+	char dest[200] = {0};
 	char src[200];
 
 	memset(src, 1, sizeof(src));
-	struct vdm_operation_future future = vdm_memcpy(rig->vdm, dest, src, sizeof(src), VDM_F_MEM_DURABLE);
+	struct vdm_operation_future future =
+		vdm_memcpy(rig->vdm, dest, src, sizeof(src), VDM_F_MEM_DURABLE);
 	wait_one(rig, &future);
 	assert_output(&future, VDM_OPERATION_MEMCPY, dest,
 		      expected_result(rig->vdm, VDM_OPERATION_MEMCPY, VDM_F_MEM_DURABLE));

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * test_mover_nomem.c: movers without memory and without threads: they say so, and leave nothing behind.
+ * test_mover_nomem.c: movers without memory and without threads: they say so, and leave nothing
+ * behind.
  *
- * Method: the movers are compiled into the test with allocations and threads that run out (test_kit_nomem.h), for
- * every count of them until none is refused. The DML mover is the library's and stands on the one below.
+ * Method: the movers are compiled into the test with allocations and threads that run out
+ * (test_kit_nomem.h), for every count of them until none is refused. The DML mover is the
+ * library's and stands on the one below. And since the list of free records is at hand here:
+ * threads take and put records as fast as they can, each must be one thread's.
  */
 #define _GNU_SOURCE 1
 #include "test_kit_nomem.h"
@@ -34,7 +37,7 @@ static void assert_nothing_left(void)
 
 static void assert_copies(struct vdm *vdm)
 {
-	char dest[8] = { 0 };
+	char dest[8] = {0};
 	char src[8] = "nomem";
 	struct vdm_operation_future future = vdm_memcpy(vdm, dest, src, sizeof(src), 0);
 
@@ -153,6 +156,78 @@ static void test_threads_records_without_memory(void **state)
 	assert_nothing_left();
 }
 
+#define TAKERS 3
+
+static struct {
+	struct data_mover_threads *mover;
+	hl_u32 taken[RECORDS_PER_BLOCK];
+	hl_u32 mistakes;
+} records;
+
+static struct record *take_marked(void)
+{
+	struct record *const record = record_take(records.mover);
+
+	if (record != NULL && hl_u32_exchange_acq_rel(&records.taken[record->index], 1) != 0)
+		hl_u32_fetch_add_relaxed(&records.mistakes, 1);
+	return record;
+}
+
+static void put_marked(struct record *record)
+{
+	if (record == NULL)
+		return;
+	(void)hl_u32_exchange_acq_rel(&records.taken[record->index], 0);
+	record_put(records.mover, record);
+}
+
+/*
+ * Takes two and puts them back in either order: what made ABA of it (T1 sees A, B; T2 takes both,
+ * puts A).
+ */
+static void *taker_run(void *arg)
+{
+	(void)arg;
+	for (unsigned turn = 0; turn < KIT_REPEAT(300000); turn++) {
+		struct record *const one = take_marked();
+		struct record *const other = take_marked();
+
+		put_marked(turn % 2 ? one : other);
+		put_marked(turn % 2 ? other : one);
+	}
+	return NULL;
+}
+
+static void test_threads_a_record_belongs_to_one_operation(void **state)
+{
+	struct vdm_operation_future first;
+	pthread_t takers[TAKERS];
+
+	(void)state;
+	nomem_allow(NOMEM_UNLIMITED, NOMEM_UNLIMITED);
+	memset(&records, 0, sizeof(records));
+	records.mover = data_mover_threads_new(1, 8, FUTURE_NOTIFIER_NONE);
+	assert_non_null(records.mover);
+	/* One block of records; all but four are taken and stay so. */
+	nomem_allow(1, NOMEM_UNLIMITED);
+	assert_int_equal(make_until_full(data_mover_threads_get_vdm(records.mover), &first),
+			 RECORDS_PER_BLOCK);
+	for (uint32_t i = 0; i < 4; i++)
+		record_put(records.mover, record_at(records.mover, i));
+	for (size_t i = 0; i < TAKERS; i++)
+		takers[i] = kit_start(taker_run, NULL);
+	for (size_t i = 0; i < TAKERS; i++)
+		kit_join(takers[i]);
+	assert_int_equal(hl_u32_load_relaxed(&records.mistakes), 0);
+	/* and none was lost */
+	for (size_t i = 0; i < 4; i++)
+		assert_non_null(take_marked());
+	assert_null(take_marked());
+	assert_int_equal(hl_u32_load_relaxed(&records.mistakes), 0);
+	data_mover_threads_delete(records.mover);
+	assert_nothing_left();
+}
+
 static void test_sync_new_without_memory(void **state)
 {
 	(void)state;
@@ -181,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_threads_new_without_threads),
 		cmocka_unit_test(test_threads_default_without_memory_or_threads),
 		cmocka_unit_test(test_threads_records_without_memory),
+		cmocka_unit_test(test_threads_a_record_belongs_to_one_operation),
 		cmocka_unit_test(test_sync_new_without_memory),
 	};
 

@@ -3,8 +3,8 @@
 /*
  * test_mover_sync.c: the synchronous mover, under both of its names.
  *
- * Method: the tests of every mover (test_mover_kit.h), and what is particular here: each operation completes
- * at its first poll, on the polling thread, whatever the notifier.
+ * Method: the tests of every mover (test_mover_kit.h), and what is particular here: each
+ * operation completes at its first poll, on the polling thread, whatever the notifier.
  */
 #include "test_mover_kit.h"
 
@@ -58,20 +58,24 @@ static int teardown_plain(void **state)
 static void test_sync_completes_at_the_first_poll(void **state)
 {
 	struct rig *const rig = *state;
-	hl_u32 wakes = { 0 };
+	hl_u32 wakes = {0};
 
 	for (unsigned with_notifier = 0; with_notifier < 2; with_notifier++) {
 		struct future_notifier notifier = kit_notifier(&wakes);
-		char dest[6] = { 0 };
+		char dest[6] = {0};
 		char src[6] = "loom";
-		struct vdm_operation_future future = vdm_memcpy(rig->vdm, dest, src, sizeof(src), 0);
+		struct vdm_operation_future future =
+			vdm_memcpy(rig->vdm, dest, src, sizeof(src), 0);
 
-		assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC), 0);
-		assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&future), with_notifier ? &notifier : NULL),
-				 FUTURE_STATE_COMPLETE);
+		assert_int_equal(
+			future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC), 0);
+		assert_int_equal(
+			future_poll(FUTURE_AS_RUNNABLE(&future), with_notifier ? &notifier : NULL),
+			FUTURE_STATE_COMPLETE);
 		assert_string_equal(dest, "loom");
 		assert_int_equal(notifier.notifier_used, FUTURE_NOTIFIER_NONE);
-		assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC), 0);
+		assert_int_equal(
+			future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC), 0);
 	}
 	assert_int_equal(hl_u32_load_relaxed(&wakes), 0);
 }
@@ -83,7 +87,8 @@ static void test_sync_the_property_function_can_be_set(void **state)
 
 	vdm_set_has_property_fn(rig->vdm, NULL);
 	struct vdm_operation_future future = vdm_memset(rig->vdm, &byte, 1, 1, 0);
-	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC), 0);
+	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&future), FUTURE_PROPERTY_ASYNC),
+			 0);
 	wait_one(rig, &future);
 	assert_int_equal(byte, 1);
 }
@@ -114,7 +119,8 @@ int main(void)
 		MOVER_TEST(test_sync_completes_at_the_first_poll, setup, teardown),
 		MOVER_TEST(test_sync_the_property_function_can_be_set, setup, teardown),
 		MOVER_TEST(test_sync_completes_at_the_first_poll, setup_plain, teardown_plain),
-		MOVER_TEST(test_mover_V4_a_completion_makes_room_for_one, setup_plain, teardown_plain),
+		MOVER_TEST(test_mover_V4_a_completion_makes_room_for_one, setup_plain,
+			   teardown_plain),
 		cmocka_unit_test(test_sync_made_and_deleted),
 	};
 

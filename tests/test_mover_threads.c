@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * test_mover_threads.c: the mover with worker threads: T.1 to T.4, and V.1 to V.5 with each notifier.
+ * test_mover_threads.c: the mover with worker threads: T.1 to T.4, and V.1 to V.5 with each
+ * notifier.
  *
- * Method: the tests of every mover (test_mover_kit.h) with a small, a middle and a large queue; a gate, a copy function
- * that waits until the test lets it go on, so that the moments before and after "done" can be held; and
- * stress where the moments meet by chance. What a wake or a completion publishes is read plainly, so that ThreadSanitizer
- * sees a missing order.
+ * Method: the tests of every mover (test_mover_kit.h) with a small, a middle and a large queue; a
+ * gate, a copy function that waits until the test lets it go on, so that the moments before and
+ * after "done" can be held; and stress where the moments meet by chance. What a wake or a
+ * completion publishes is read plainly, so that ThreadSanitizer sees a missing order.
  */
 #include "test_mover_kit.h"
 
 #include <hashloom/data_mover_threads.h>
 
-/* ---- rigs ------------------------------------------------------------------------------------------- */
+/* ---- rigs ------------------------------------------------------------------------------------ */
 
 static struct rig *rig_new(size_t threads, size_t queue, enum future_notifier_type notifier)
 {
@@ -58,7 +59,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- copy functions ---------------------------------------------------------------------------------- */
+/* ---- copy functions -------------------------------------------------------------------------- */
 
 /* The k-th copy that enters goes on when k are permitted. */
 static struct {
@@ -85,6 +86,23 @@ static void gate_close(struct rig *rig)
 static void gate_permit(uint32_t copies)
 {
 	hl_u32_store_release(&gate.permitted, copies);
+}
+
+/* Takes as long as the test says, so that it ends while the test polls. */
+static struct {
+	hl_u32 entered;
+	hl_u32 spins;
+} hesitation;
+
+static void *copy_with_hesitation(void *dst, const void *src, size_t n, unsigned flags)
+{
+	const uint32_t spins = hl_u32_load_relaxed(&hesitation.spins);
+
+	(void)flags;
+	hl_u32_fetch_add_relaxed(&hesitation.entered, 1);
+	for (uint32_t spin = 0; spin < spins; spin++)
+		hl_relax();
+	return memcpy(dst, src, n);
 }
 
 /* Counts in dst how often the operation was done, whatever n. */
@@ -120,7 +138,8 @@ static void one_copy_init(struct one_copy *copy, struct rig *rig, unsigned char 
 	copy->future = vdm_memcpy(rig->vdm, copy->dest, copy->src, sizeof(copy->src), 0);
 }
 
-static enum future_state one_copy_poll(struct one_copy *copy, hl_u32 *wakes, enum future_notifier_type *used)
+static enum future_state one_copy_poll(struct one_copy *copy, hl_u32 *wakes,
+				       enum future_notifier_type *used)
 {
 	struct future_notifier notifier = kit_notifier(wakes);
 	const enum future_state state = future_poll(FUTURE_AS_RUNNABLE(&copy->future), &notifier);
@@ -133,10 +152,10 @@ static void one_copy_finish(struct one_copy *copy)
 {
 	FUTURE_BUSY_POLL(&copy->future);
 	assert_output(&copy->future, VDM_OPERATION_MEMCPY, copy->dest, VDM_SUCCESS);
-	assert_memory_equal(copy->dest, copy->src, sizeof(copy->dest));
+	assert_true(kit_equal(copy->dest, copy->src, sizeof(copy->dest)));
 }
 
-/* ---- making one ---------------------------------------------------------------------------------------- */
+/* ---- making one ------------------------------------------------------------------------------ */
 
 static void test_threads_numbers_out_of_range(void **state)
 {
@@ -144,15 +163,15 @@ static void test_threads_numbers_out_of_range(void **state)
 		size_t threads, queue;
 		unsigned notifier;
 	} wrong[] = {
-		{ 0, 128, FUTURE_NOTIFIER_WAKER },
-		{ 65536, 128, FUTURE_NOTIFIER_WAKER },
-		{ SIZE_MAX, 128, FUTURE_NOTIFIER_WAKER },
-		{ 1, 0, FUTURE_NOTIFIER_WAKER },
-		{ 1, ((size_t)1 << 24) + 1, FUTURE_NOTIFIER_WAKER },
-		{ 1, SIZE_MAX, FUTURE_NOTIFIER_WAKER },
-		{ 0, 0, FUTURE_NOTIFIER_NONE },
-		{ 1, 128, FUTURE_NOTIFIER_POLLER + 1 },
-		{ 1, 128, UINT32_MAX },
+		{0, 128, FUTURE_NOTIFIER_WAKER},
+		{65536, 128, FUTURE_NOTIFIER_WAKER},
+		{SIZE_MAX, 128, FUTURE_NOTIFIER_WAKER},
+		{1, 0, FUTURE_NOTIFIER_WAKER},
+		{1, ((size_t)1 << 24) + 1, FUTURE_NOTIFIER_WAKER},
+		{1, SIZE_MAX, FUTURE_NOTIFIER_WAKER},
+		{0, 0, FUTURE_NOTIFIER_NONE},
+		{1, 128, FUTURE_NOTIFIER_POLLER + 1},
+		{1, 128, UINT32_MAX},
 	};
 
 	(void)state;
@@ -169,7 +188,8 @@ static void test_threads_made_and_deleted(void **state)
 {
 	(void)state;
 	for (unsigned turn = 0; turn < KIT_REPEAT(200); turn++) {
-		struct rig *const rig = rig_new(1 + turn % 4, 1 + turn % 9, (enum future_notifier_type)(turn % 3));
+		struct rig *const rig =
+			rig_new(1 + turn % 4, 1 + turn % 9, (enum future_notifier_type)(turn % 3));
 		struct one_copy copy;
 
 		one_copy_init(&copy, rig, 1); /* never polled */
@@ -185,7 +205,7 @@ static void test_threads_made_and_deleted(void **state)
 
 static void test_threads_default_mover(void **state)
 {
-	struct rig rig = { data_mover_threads_default(), NULL, NULL, 1 };
+	struct rig rig = {data_mover_threads_default(), NULL, NULL, 1};
 	struct one_copy copy;
 	enum future_notifier_type used;
 
@@ -194,7 +214,8 @@ static void test_threads_default_mover(void **state)
 	rig.vdm = data_mover_threads_get_vdm(rig.mover);
 	gate_close(&rig);
 	one_copy_init(&copy, &rig, 3);
-	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&copy.future), FUTURE_PROPERTY_ASYNC), 1);
+	assert_int_equal(
+		future_has_property(FUTURE_AS_RUNNABLE(&copy.future), FUTURE_PROPERTY_ASYNC), 1);
 	assert_int_equal(one_copy_poll(&copy, &copy.wakes, &used), FUTURE_STATE_RUNNING);
 	assert_int_equal(used, FUTURE_NOTIFIER_WAKER);
 	gate_permit(1);
@@ -203,7 +224,7 @@ static void test_threads_default_mover(void **state)
 	data_mover_threads_delete(rig.mover);
 }
 
-/* ---- notifiers ------------------------------------------------------------------------------------------ */
+/* ---- notifiers ------------------------------------------------------------------------------- */
 
 static void test_threads_notifier_none(void **state)
 {
@@ -232,18 +253,20 @@ static void test_threads_notifier_poller(void **state)
 
 		gate_close(rig);
 		one_copy_init(&copy, rig, 5);
-		assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&copy.future), &notifier), FUTURE_STATE_RUNNING);
+		assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&copy.future), &notifier),
+				 FUTURE_STATE_RUNNING);
 		assert_int_equal(notifier.notifier_used, FUTURE_NOTIFIER_POLLER);
 		const uint64_t *const word = notifier.poller.ptr_to_monitor;
 		assert_non_null(word);
 		kit_wait_for(&gate.entered, 1);
 		assert_int_equal(__atomic_load_n(word, __ATOMIC_ACQUIRE), 0);
-		assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&copy.future), &notifier), FUTURE_STATE_RUNNING);
+		assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&copy.future), &notifier),
+				 FUTURE_STATE_RUNNING);
 		assert_ptr_equal(notifier.poller.ptr_to_monitor, word);
 		gate_permit(1);
 		while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0)
 			sched_yield();
-		assert_memory_equal(copy.dest, copy.src, sizeof(copy.dest));
+		assert_true(kit_equal(copy.dest, copy.src, sizeof(copy.dest)));
 		one_copy_finish(&copy);
 		assert_int_equal(hl_u32_load_relaxed(&copy.wakes), 0);
 	}
@@ -265,8 +288,11 @@ static void test_T2_the_result_is_visible_before_the_wake(void **state)
 		assert_int_equal(hl_u32_load_relaxed(&copy.wakes), 0);
 		gate_permit(1);
 		kit_wait_for(&copy.wakes, 1);
-		assert_memory_equal(copy.dest, copy.src, sizeof(copy.dest));
-		/* Not complete yet: then it must ask to be polled in turn, for no other wake will come. */
+		assert_true(kit_equal(copy.dest, copy.src, sizeof(copy.dest)));
+		/*
+		 * Not complete yet: then it must ask to be polled in turn, for no other wake will
+		 * come.
+		 */
 		while (one_copy_poll(&copy, &copy.wakes, &used) != FUTURE_STATE_COMPLETE)
 			assert_int_equal(used, FUTURE_NOTIFIER_NONE);
 		one_copy_finish(&copy);
@@ -294,14 +320,15 @@ static void test_T2_complete_only_when_the_waker_has_returned(void **state)
 	struct rig *const rig = *state;
 
 	for (unsigned turn = 0; turn < 20; turn++) {
-		struct slow_waker slow = { { 0 }, 0 };
+		struct slow_waker slow = {{0}, 0};
 		struct future_notifier notifier = kit_notifier(NULL);
 		struct one_copy copy;
 
-		notifier.waker = (struct future_waker){ &slow, wake_slowly };
+		notifier.waker = (struct future_waker){&slow, wake_slowly};
 		gate_close(rig);
 		one_copy_init(&copy, rig, 7);
-		assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&copy.future), &notifier), FUTURE_STATE_RUNNING);
+		assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&copy.future), &notifier),
+				 FUTURE_STATE_RUNNING);
 		gate_permit(1);
 		kit_wait_for(&slow.called, 1);
 		one_copy_finish(&copy);
@@ -315,7 +342,7 @@ static void test_T3_only_the_last_waker_is_called(void **state)
 	enum { POLLS = 5 };
 
 	for (unsigned turn = 0; turn < 20; turn++) {
-		hl_u32 wakes[POLLS] = { { 0 } };
+		hl_u32 wakes[POLLS] = {{0}};
 		struct one_copy copy;
 		enum future_notifier_type used;
 
@@ -324,7 +351,8 @@ static void test_T3_only_the_last_waker_is_called(void **state)
 		for (size_t i = 0; i < POLLS; i++) {
 			if (i == turn % POLLS)
 				kit_wait_for(&gate.entered, i == 0 ? 0 : 1);
-			assert_int_equal(one_copy_poll(&copy, &wakes[i], &used), FUTURE_STATE_RUNNING);
+			assert_int_equal(one_copy_poll(&copy, &wakes[i], &used),
+					 FUTURE_STATE_RUNNING);
 			assert_int_equal(used, FUTURE_NOTIFIER_WAKER);
 		}
 		gate_permit(1);
@@ -335,7 +363,10 @@ static void test_T3_only_the_last_waker_is_called(void **state)
 	}
 }
 
-/* Polls with a waker or (NULL notifier) without, in the order given; then the last poll's word counts. */
+/*
+ * Polls with a waker or (NULL notifier) without, in the order given; then the last poll's word
+ * counts.
+ */
 static void assert_wakes(struct rig *rig, const char *polls, uint32_t expected)
 {
 	struct one_copy copy;
@@ -344,9 +375,9 @@ static void assert_wakes(struct rig *rig, const char *polls, uint32_t expected)
 	gate_close(rig);
 	one_copy_init(&copy, rig, 9);
 	for (const char *poll = polls; *poll != '\0'; poll++) {
-		const enum future_state state = *poll == 'w' ?
-							one_copy_poll(&copy, &copy.wakes, &used) :
-							future_poll(FUTURE_AS_RUNNABLE(&copy.future), NULL);
+		const enum future_state state =
+			*poll == 'w' ? one_copy_poll(&copy, &copy.wakes, &used)
+				     : future_poll(FUTURE_AS_RUNNABLE(&copy.future), NULL);
 
 		assert_int_equal(state, FUTURE_STATE_RUNNING);
 	}
@@ -371,7 +402,10 @@ static void test_T3_polls_with_and_without_a_waker(void **state)
 	assert_wakes(rig, "ww--", 0);
 }
 
-/* A waker for each poll. It is dead as soon as a later poll took its place or the future was seen complete. */
+/*
+ * A waker for each poll. It is dead as soon as a later poll took its place or the future was seen
+ * complete.
+ */
 struct box {
 	hl_u32 called;
 	unsigned dead; /* plain, as what follows */
@@ -387,8 +421,12 @@ static void wake_box(void *data)
 }
 
 #define BOXES 64
+#define RELY_ONE_IN 24
 
-/* Polls with a new box each time; now and then relies on the last one's wake. Returns the number of mistakes. */
+/*
+ * Polls with a new box each time; now and then relies on the last one's wake. Returns the number
+ * of mistakes.
+ */
 static size_t race_one_copy(struct one_copy *copy, struct box *boxes, uint64_t *random)
 {
 	size_t last = 0; /* the box that counts */
@@ -398,15 +436,18 @@ static size_t race_one_copy(struct one_copy *copy, struct box *boxes, uint64_t *
 	for (;; poll += poll + 1 < BOXES) {
 		struct future_notifier notifier = kit_notifier(NULL);
 
-		notifier.waker = (struct future_waker){ &boxes[poll], wake_box };
-		if (future_poll(FUTURE_AS_RUNNABLE(&copy->future), &notifier) == FUTURE_STATE_COMPLETE)
+		notifier.waker = (struct future_waker){&boxes[poll], wake_box};
+		if (future_poll(FUTURE_AS_RUNNABLE(&copy->future), &notifier) ==
+		    FUTURE_STATE_COMPLETE)
 			break;
+		if (poll == 0)
+			kit_wait_for(&hesitation.entered, 1);
 		if (notifier.notifier_used != FUTURE_NOTIFIER_WAKER)
 			continue;
 		if (poll != last)
 			boxes[last].dead = 1;
 		last = poll;
-		if (kit_random(random) % 4 == 0 || poll + 1 == BOXES)
+		if (kit_random(random) % RELY_ONE_IN == 0 || poll + 1 == BOXES)
 			kit_wait_for(&boxes[last].called, 1);
 	}
 	/* The poll that saw the end may have been in time to give its box. */
@@ -417,7 +458,7 @@ static size_t race_one_copy(struct one_copy *copy, struct box *boxes, uint64_t *
 		mistakes += boxes[i].called_dead;
 		mistakes += hl_u32_load_relaxed(&boxes[i].called) > (i == last);
 	}
-	return mistakes + (memcmp(copy->dest, copy->src, sizeof(copy->dest)) != 0);
+	return mistakes + !kit_equal(copy->dest, copy->src, sizeof(copy->dest));
 }
 
 static void test_T3_stress_of_waker_and_completion(void **state)
@@ -426,10 +467,14 @@ static void test_T3_stress_of_waker_and_completion(void **state)
 	uint64_t random = kit_seed();
 	size_t mistakes = 0;
 
+	data_mover_threads_set_memcpy_fn(rig->mover, copy_with_hesitation);
 	for (unsigned turn = 0; turn < KIT_REPEAT(20000); turn++) {
 		struct box *const boxes = kit_zeroed(BOXES, sizeof(*boxes));
 		struct one_copy copy;
 
+		hl_u32_store_relaxed(&hesitation.entered, 0);
+		hl_u32_store_relaxed(&hesitation.spins,
+				     (uint32_t)kit_random_below(&random, turn % 4 == 0 ? 400 : 50));
 		one_copy_init(&copy, rig, (unsigned char)turn);
 		mistakes += race_one_copy(&copy, boxes, &random);
 		free(boxes); /* AddressSanitizer sees a late wake */
@@ -437,7 +482,7 @@ static void test_T3_stress_of_waker_and_completion(void **state)
 	assert_int_equal(mistakes, 0);
 }
 
-/* ---- T.1: the queue ----------------------------------------------------------------------------------------- */
+/* ---- T.1: the queue -------------------------------------------------------------------------- */
 
 static size_t count_running(struct one_copy *copies, size_t n)
 {
@@ -456,10 +501,13 @@ static size_t count_running(struct one_copy *copies, size_t n)
 	return running;
 }
 
-/* One worker is held at the gate: the queue takes so many and no more, and what it did not take it takes later. */
+/*
+ * One worker is held at the gate: the queue takes so many and no more, and what it did not take
+ * it takes later.
+ */
 static void test_T1_what_the_full_queue_refused_is_taken_later(void **state)
 {
-	static const size_t sizes[][2] = { { 1, 2 }, { 2, 2 }, { 3, 4 }, { 7, 8 }, { 16, 16 } };
+	static const size_t sizes[][2] = {{1, 2}, {2, 2}, {3, 4}, {7, 8}, {16, 16}};
 	enum { COPIES = 40 };
 	struct one_copy *const copies = kit_zeroed(COPIES, sizeof(*copies));
 
@@ -487,13 +535,14 @@ static void test_T1_what_the_full_queue_refused_is_taken_later(void **state)
 }
 
 /* Far more in flight than the queue holds: each is done once, none twice, none never. */
-static void assert_each_is_done_once(size_t threads, size_t queue, enum future_notifier_type notifier)
+static void assert_each_is_done_once(size_t threads, size_t queue,
+				     enum future_notifier_type notifier)
 {
 	enum { COPIES = 400 };
 	struct rig *const rig = rig_new(threads, queue, notifier);
 	struct vdm_operation_future *const operations = kit_zeroed(COPIES, sizeof(*operations));
 	struct future *futures[COPIES];
-	unsigned done[COPIES] = { 0 };
+	unsigned done[COPIES] = {0};
 
 	data_mover_threads_set_memcpy_fn(rig->mover, count_copies);
 	for (size_t i = 0; i < COPIES; i++) {
@@ -511,16 +560,21 @@ static void assert_each_is_done_once(size_t threads, size_t queue, enum future_n
 
 static void test_T1_each_is_done_once(void **state)
 {
-	static const size_t queues[] = { 1, 2, 3, 7, 64, 1000 };
+	static const size_t queues[] = {1, 2, 3, 7, 64, 1000};
 
 	(void)state;
 	for (size_t i = 0; i < KIT_COUNT(queues); i++)
 		for (size_t threads = 1; threads <= 5; threads += 2)
-			for (unsigned notifier = FUTURE_NOTIFIER_NONE; notifier <= FUTURE_NOTIFIER_POLLER; notifier++)
-				assert_each_is_done_once(threads, queues[i], (enum future_notifier_type)notifier);
+			for (unsigned notifier = FUTURE_NOTIFIER_NONE;
+			     notifier <= FUTURE_NOTIFIER_POLLER; notifier++)
+				assert_each_is_done_once(threads, queues[i],
+							 (enum future_notifier_type)notifier);
 }
 
-/* Workers fall asleep and are woken: single operations and small bursts, at all distances in time. */
+/*
+ * Workers fall asleep and are woken: single operations and small bursts, at all distances in
+ * time.
+ */
 static void test_T1_stress_of_push_and_sleep(void **state)
 {
 	enum { BURST = 4 };
@@ -531,11 +585,12 @@ static void test_T1_stress_of_push_and_sleep(void **state)
 		struct rig *const rig = rig_new(threads, 8, FUTURE_NOTIFIER_WAKER);
 
 		data_mover_threads_set_memcpy_fn(rig->mover, count_copies);
-		for (unsigned turn = 0; turn < KIT_REPEAT(10000); turn++) {
+		for (unsigned turn = 0; turn < KIT_REPEAT(6000); turn++) {
 			struct vdm_operation_future operations[BURST];
 			struct future *futures[BURST];
-			unsigned done[BURST] = { 0 };
-			const size_t burst = turn % 2 == 0 ? 1 : 1 + kit_random_below(&random, BURST);
+			unsigned done[BURST] = {0};
+			const size_t burst =
+				turn % 2 == 0 ? 1 : 1 + kit_random_below(&random, BURST);
 
 			for (size_t i = 0; i < burst; i++) {
 				operations[i] = vdm_memcpy(rig->vdm, &done[i], NULL, 0, 0);
@@ -570,14 +625,64 @@ static void test_T1_one_that_blocks_does_not_block_others(void **state)
 		if (turn % 50 == 0)
 			kit_sleep_us(1000);
 		wait_one(rig, &other.future);
-		assert_memory_equal(other.dest, other.src, sizeof(other.dest));
+		assert_true(kit_equal(other.dest, other.src, sizeof(other.dest)));
 	}
 	assert_int_equal(hl_u32_load_relaxed(&blocked.wakes), 0);
 	gate_permit(1);
 	one_copy_finish(&blocked);
 }
 
-/* ---- T.4: delete --------------------------------------------------------------------------------------------- */
+/*
+ * The push and the worker's last look before it sleeps, as close together as can be: nothing but
+ * the fences between them keeps the operation from being missed. Without the fences about one in
+ * 50,000 was (AMD EPYC); it shows as a hang.
+ */
+static void test_T1_stress_of_push_and_last_look(void **state)
+{
+	struct rig *const rig = rig_new(1, 8, FUTURE_NOTIFIER_NONE);
+	uint64_t random = kit_seed();
+	unsigned done = 0;
+
+	(void)state;
+	data_mover_threads_set_memcpy_fn(rig->mover, count_copies);
+	for (unsigned turn = 1; turn <= KIT_REPEAT(100000); turn++) {
+		struct vdm_operation_future future = vdm_memcpy(rig->vdm, &done, NULL, 0, 0);
+
+		for (size_t spin = kit_random_below(&random, 170); spin > 0; spin--)
+			hl_relax();
+		FUTURE_BUSY_POLL(&future);
+		assert_int_equal(done, turn);
+	}
+	rig_delete(rig);
+}
+
+/* While workers are idle nothing stays in the queue, also when several operations come at once. */
+static void test_T1_a_burst_wakes_as_many_workers_as_it_needs(void **state)
+{
+	enum { WORKERS = 3 };
+	struct rig *const rig = rig_new(WORKERS, 8, FUTURE_NOTIFIER_WAKER);
+
+	(void)state;
+	for (unsigned turn = 0; turn < KIT_REPEAT(300); turn++) {
+		struct one_copy copies[WORKERS];
+		enum future_notifier_type used;
+
+		gate_close(rig);
+		kit_sleep_us(turn % 4 * 100);
+		for (size_t i = 0; i < WORKERS; i++)
+			one_copy_init(&copies[i], rig, (unsigned char)i);
+		for (size_t i = 0; i < WORKERS; i++)
+			assert_int_equal(one_copy_poll(&copies[i], &copies[i].wakes, &used),
+					 FUTURE_STATE_RUNNING);
+		kit_wait_for(&gate.entered, WORKERS);
+		gate_permit(WORKERS);
+		for (size_t i = 0; i < WORKERS; i++)
+			one_copy_finish(&copies[i]);
+	}
+	rig_delete(rig);
+}
+
+/* ---- T.4: delete ----------------------------------------------------------------------------- */
 
 static void test_T4_delete_does_what_is_queued(void **state)
 {
@@ -587,15 +692,16 @@ static void test_T4_delete_does_what_is_queued(void **state)
 	for (size_t threads = 1; threads <= 3; threads++) {
 		struct rig *const rig = rig_new(threads, 64, FUTURE_NOTIFIER_WAKER);
 		struct one_copy *const copies = kit_zeroed(COPIES, sizeof(*copies));
-		unsigned done[COPIES] = { 0 };
-		hl_u32 wakes = { 0 };
+		unsigned done[COPIES] = {0};
+		hl_u32 wakes = {0};
 
 		data_mover_threads_set_memcpy_fn(rig->mover, count_copies_slowly);
 		for (size_t i = 0; i < COPIES; i++) {
 			enum future_notifier_type used;
 
 			copies[i].future = vdm_memcpy(rig->vdm, &done[i], NULL, 0, 0);
-			assert_int_equal(one_copy_poll(&copies[i], &wakes, &used), FUTURE_STATE_RUNNING);
+			assert_int_equal(one_copy_poll(&copies[i], &wakes, &used),
+					 FUTURE_STATE_RUNNING);
 		}
 		rig_delete(rig);
 		for (size_t i = 0; i < COPIES; i++)
@@ -605,7 +711,7 @@ static void test_T4_delete_does_what_is_queued(void **state)
 	}
 }
 
-/* ---- the user's functions ------------------------------------------------------------------------------------- */
+/* ---- the user's functions -------------------------------------------------------------------- */
 
 static struct {
 	hl_u32 copies, moves, sets;
@@ -655,7 +761,7 @@ static void assert_seen(uint32_t copies, uint32_t moves, uint32_t sets)
 
 static void run_type(struct rig *rig, enum vdm_operation_type type, size_t n, uint64_t flags)
 {
-	unsigned char dest[100] = { 0 };
+	unsigned char dest[100] = {0};
 	unsigned char src[100];
 	struct vdm_operation_future future = make_operation(rig->vdm, type, dest, src, 1, n, flags);
 	const enum vdm_operation_result result = expected_result(rig->vdm, type, flags);
@@ -679,11 +785,13 @@ static void test_threads_functions_of_the_user(void **state)
 
 			set_functions(rig, 0);
 			run_type(rig, operation, n, flags);
-			if (type != VDM_OPERATION_FLUSH && expected_result(rig->vdm, operation, flags) == VDM_SUCCESS) {
+			if (type != VDM_OPERATION_FLUSH &&
+			    expected_result(rig->vdm, operation, flags) == VDM_SUCCESS) {
 				assert_int_equal(hl_u32_load_relaxed(&seen.n), n);
 				assert_int_equal(hl_u32_load_relaxed(&seen.flags), flags);
 			}
-			run_type(rig, operation, n, 1U << 5); /* refused: the function is not asked */
+			run_type(rig, operation, n,
+				 1U << 5); /* refused: the function is not asked */
 			set_functions(rig, 1);
 			run_type(rig, operation, n, flags);
 		}
@@ -710,13 +818,13 @@ static void *toggler_run(void *arg)
 
 static void test_threads_functions_set_while_operations_run(void **state)
 {
-	struct toggler toggler = { *state, { 0 } };
+	struct toggler toggler = {*state, {0}};
 	struct mover_user users[2];
 	pthread_t threads[2];
 
 	const pthread_t toggling = kit_start(toggler_run, &toggler);
 	for (unsigned i = 0; i < 2; i++) {
-		users[i] = (struct mover_user){ *state, KIT_REPEAT(400), i + 1, 0 };
+		users[i] = (struct mover_user){*state, KIT_REPEAT(400), i + 1, 0};
 		threads[i] = kit_start(mover_user_run, &users[i]);
 	}
 	for (unsigned i = 0; i < 2; i++)
@@ -740,13 +848,16 @@ int main(void)
 		MOVER_TEST(test_threads_notifier_none, setup_none, teardown),
 		MOVER_TEST(test_threads_notifier_poller, setup_poller, teardown),
 		MOVER_TEST(test_T2_the_result_is_visible_before_the_wake, setup_waker, teardown),
-		MOVER_TEST(test_T2_complete_only_when_the_waker_has_returned, setup_waker, teardown),
+		MOVER_TEST(test_T2_complete_only_when_the_waker_has_returned, setup_waker,
+			   teardown),
 		MOVER_TEST(test_T3_only_the_last_waker_is_called, setup_waker, teardown),
 		MOVER_TEST(test_T3_polls_with_and_without_a_waker, setup_waker, teardown),
 		MOVER_TEST(test_T3_stress_of_waker_and_completion, setup_waker, teardown),
 		cmocka_unit_test(test_T1_what_the_full_queue_refused_is_taken_later),
 		cmocka_unit_test(test_T1_each_is_done_once),
 		cmocka_unit_test(test_T1_stress_of_push_and_sleep),
+		cmocka_unit_test(test_T1_stress_of_push_and_last_look),
+		cmocka_unit_test(test_T1_a_burst_wakes_as_many_workers_as_it_needs),
 		MOVER_TEST(test_T1_one_that_blocks_does_not_block_others, setup_waker, teardown),
 		cmocka_unit_test(test_T4_delete_does_what_is_queued),
 		MOVER_TEST(test_threads_functions_of_the_user, setup_waker, teardown),

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * Goal: Debian's libpmem2 1.12, a binary built with libminiasync, works with our futures, movers and runtime.
+ * Goal: Debian's libpmem2 1.12, a binary built with libminiasync, works with our futures, movers
+ * and runtime.
  *
- * Method: a file in memory is mapped as if it were persistent memory. Copies, moves and fills of all sizes run with
- * libpmem2's own mover and with ours, driven in every way; after each, the bytes there and around are checked.
- * libpmem2's futures also go into chains of ours.
+ * Method: a file in memory is mapped as if it were persistent memory. Copies, moves and fills of
+ * all sizes run with libpmem2's own mover and with ours, driven in every way; after each, the bytes
+ * there and around are checked. libpmem2's futures also go into chains of ours.
  */
 #define PMEM2_USE_MINIASYNC 1
 
@@ -30,7 +31,7 @@ _Static_assert(offsetof(struct pmem2_future, output) == 312, "what libpmem2 writ
 #define MAP_SIZE (1U << 20)
 #define AROUND 16 /* bytes checked before and behind */
 
-/* ---- the map, and the movers ------------------------------------------------------------------------- */
+/* ---- the map, and the movers ----------------------------------------------------------------- */
 
 enum mover_kind {
 	MOVER_OF_LIBPMEM2,
@@ -62,7 +63,8 @@ static int open_file(void)
 	if (fd < 0) {
 		const char *const folder = getenv("TMPDIR");
 
-		snprintf(other, sizeof(other), "%s/hashloom-XXXXXX", folder != NULL ? folder : "/tmp");
+		snprintf(other, sizeof(other), "%s/hashloom-XXXXXX",
+			 folder != NULL ? folder : "/tmp");
 		name = other;
 		fd = mkstemp(other);
 	}
@@ -78,7 +80,9 @@ static void bed_map(struct bed *bed, struct vdm *vdm)
 	bed->fd = open_file();
 	assert_int_equal(pmem2_config_new(&bed->config), 0);
 	assert_int_equal(pmem2_source_from_fd(&bed->source, bed->fd), 0);
-	assert_int_equal(pmem2_config_set_required_store_granularity(bed->config, PMEM2_GRANULARITY_PAGE), 0);
+	assert_int_equal(
+		pmem2_config_set_required_store_granularity(bed->config, PMEM2_GRANULARITY_PAGE),
+		0);
 	if (vdm != NULL)
 		assert_int_equal(pmem2_config_set_vdm(bed->config, vdm), 0);
 	assert_int_equal(pmem2_map_new(&bed->map, bed->config, bed->source), 0);
@@ -99,8 +103,9 @@ static void bed_make(struct bed *bed, enum mover_kind kind)
 		assert_non_null(bed->sync);
 		vdm = data_mover_sync_get_vdm(bed->sync);
 	} else if (kind != MOVER_OF_LIBPMEM2) {
-		bed->threads = kind == MOVER_THREADS ? data_mover_threads_new(2, 64, FUTURE_NOTIFIER_WAKER) :
-						       data_mover_threads_new(1, 2, FUTURE_NOTIFIER_NONE);
+		bed->threads = kind == MOVER_THREADS
+				       ? data_mover_threads_new(2, 64, FUTURE_NOTIFIER_WAKER)
+				       : data_mover_threads_new(1, 2, FUTURE_NOTIFIER_NONE);
 		assert_non_null(bed->threads);
 		vdm = data_mover_threads_get_vdm(bed->threads);
 	}
@@ -120,7 +125,7 @@ static void bed_delete(struct bed *bed)
 	data_mover_threads_delete(bed->threads);
 }
 
-/* ---- driving a future ---------------------------------------------------------------------------------- */
+/* ---- driving a future ------------------------------------------------------------------------ */
 
 enum driver {
 	DRIVER_BUSY_POLL,
@@ -169,7 +174,7 @@ static void drive(struct bed *bed, enum driver driver, struct pmem2_future *futu
 	assert_int_equal(future->data.op.fut.output.result, VDM_SUCCESS);
 }
 
-/* ---- one operation --------------------------------------------------------------------------------------- */
+/* ---- one operation --------------------------------------------------------------------------- */
 
 static unsigned char source[MAP_SIZE];
 
@@ -230,7 +235,8 @@ static void check_memset(struct bed *bed, enum driver driver, size_t offset, siz
 
 static void check_all_operations(enum mover_kind kind)
 {
-	static const size_t sizes[] = {1, 2, 3, 7, 8, 9, 31, 63, 64, 65, 255, 256, 1001, 4095, 4096, 4097};
+	static const size_t sizes[] = {1,  2,  3,   7,   8,    9,    31,   63,
+				       64, 65, 255, 256, 1001, 4095, 4096, 4097};
 	struct bed bed;
 
 	fill_source();
@@ -283,7 +289,7 @@ static void test_pmem2_every_size_up_to_4097(void **state)
 	}
 }
 
-/* ---- many in flight -------------------------------------------------------------------------------------- */
+/* ---- many in flight -------------------------------------------------------------------------- */
 
 #define FLIGHT 200
 #define FLIGHT_STEP 5000
@@ -351,7 +357,7 @@ static void test_pmem2_many_in_flight(void **state)
 		}
 }
 
-/* ---- properties, and movers that refuse --------------------------------------------------------------------- */
+/* ---- properties, and movers that refuse ------------------------------------------------------ */
 
 static void test_pmem2_future_has_its_movers_property(void **state)
 {
@@ -364,7 +370,8 @@ static void test_pmem2_future_has_its_movers_property(void **state)
 
 		bed_make(&bed, kind);
 		future = pmem2_memset_async(bed.map, bed.at, 7, 100, 0);
-		assert_int_equal(future_has_property(&future.base, FUTURE_PROPERTY_ASYNC), expected[kind]);
+		assert_int_equal(future_has_property(&future.base, FUTURE_PROPERTY_ASYNC),
+				 expected[kind]);
 		FUTURE_BUSY_POLL(&future);
 		assert_int_equal(future_has_property(&future.base, FUTURE_PROPERTY_ASYNC), -1);
 		bed_delete(&bed);
@@ -392,11 +399,12 @@ static void test_pmem2_mover_without_room(void **state)
 	bed_delete(&bed);
 }
 
-/* ---- chains of ours with libpmem2's futures in them ---------------------------------------------------------- */
+/* ---- chains of ours with libpmem2's futures in them ------------------------------------------ */
 
 /*
- * A record is staged by a mover of ours, copied to the map by libpmem2, and its length is set by libpmem2 once it is
- * there; then a step. The copy's entry is lazy: it needs to know where the staged bytes are.
+ * A record is staged by a mover of ours, copied to the map by libpmem2, and its length is set by
+ * libpmem2 once it is there; then a step. The copy's entry is lazy: it needs to know where the
+ * staged bytes are.
  */
 struct store_data {
 	FUTURE_CHAIN_ENTRY(struct vdm_operation_future, stage);
@@ -446,8 +454,8 @@ static void done_to_store(struct future_context *done, struct future_context *st
 static const struct kit_recipe done_recipe = {.id = 1};
 
 /* The record: the low byte of n, then n bytes. */
-static void store_init(struct store_fut *store, struct bed *bed, struct vdm *vdm, unsigned char *staging,
-		       size_t i)
+static void store_init(struct store_fut *store, struct bed *bed, struct vdm *vdm,
+		       unsigned char *staging, size_t i)
 {
 	unsigned char *const record = bed->at + i * FLIGHT_STEP;
 	const size_t n = 1 + i * 21;
@@ -456,7 +464,8 @@ static void store_init(struct store_fut *store, struct bed *bed, struct vdm *vdm
 	store->data.bed = bed;
 	store->data.dest = record + 1;
 	store->data.n = n;
-	FUTURE_CHAIN_ENTRY_INIT(&store->data.stage, vdm_memcpy(vdm, staging, source + i, n, 0), NULL, NULL);
+	FUTURE_CHAIN_ENTRY_INIT(&store->data.stage, vdm_memcpy(vdm, staging, source + i, n, 0),
+				NULL, NULL);
 	FUTURE_CHAIN_ENTRY_LAZY_INIT(&store->data.copy, copy_init, staging, copy_to_length, store);
 	FUTURE_CHAIN_ENTRY_INIT(&store->data.length,
 				pmem2_memset_async(bed->map, record, (int)n, 1, 0), NULL, NULL);
@@ -471,7 +480,8 @@ static void check_stores(enum mover_kind kind)
 	static struct store_fut stores[STORES];
 	static unsigned char staging[STORES][1 + STORES * 21];
 	struct future *runnables[STORES];
-	struct data_mover_threads *const mover = data_mover_threads_new(1, 8, FUTURE_NOTIFIER_WAKER);
+	struct data_mover_threads *const mover =
+		data_mover_threads_new(1, 8, FUTURE_NOTIFIER_WAKER);
 	struct bed bed;
 
 	assert_non_null(mover);

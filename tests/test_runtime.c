@@ -3,10 +3,11 @@
 /*
  * test_runtime.c: the guarantees R.1 to R.7 of runtime.h.
  *
- * Method: actors, futures that count their polls, log their turn, and take the waker or not as the test
- * says. What a waker announces is plain memory, and an actor reads it only in the poll that the wake leads to; so
- * ThreadSanitizer sees a poll too many or a missing order, and the poll counts show it in every build.
- * A lost wake-up shows as a hang, which the alarm of test_kit.h ends.
+ * Method: actors, futures that count their polls, log their turn, and take the waker or not as
+ * the test says. What a waker announces is plain memory, and an actor reads it only in the poll
+ * that the wake leads to; so ThreadSanitizer sees a poll too many or a missing order, and the
+ * poll counts show it in every build. A lost wake-up shows as a hang, which the alarm of
+ * test_kit.h ends.
  */
 #include "test_kit.h"
 
@@ -14,7 +15,7 @@
 
 #include <hashloom/runtime.h>
 
-/* ---- actors --------------------------------------------------------------------------------------- */
+/* ---- actors ---------------------------------------------------------------------------------- */
 
 #define LOG_LENGTH_MAX 65536
 
@@ -47,7 +48,8 @@ struct actor_output {
 
 FUTURE(actor, struct actor_data, struct actor_output);
 
-static enum future_state actor_task(struct future_context *context, struct future_notifier *notifier)
+static enum future_state actor_task(struct future_context *context,
+				    struct future_notifier *notifier)
 {
 	struct actor_data *const actor = future_context_get_data(context);
 	struct actor_output *const output = future_context_get_output(context);
@@ -131,7 +133,7 @@ static void assert_done(const struct actor *actor, unsigned polls)
 	assert_int_equal(actor->data.errors, 0);
 }
 
-/* ---- a stage: a runtime, actors, the array ---------------------------------------------------------- */
+/* ---- a stage: a runtime, actors, the array --------------------------------------------------- */
 
 struct stage {
 	struct runtime *runtime;
@@ -142,7 +144,7 @@ struct stage {
 
 static struct stage stage_new(size_t n, act_fn act, unsigned polls_needed)
 {
-	struct stage stage = { .runtime = runtime_new(), .n = n };
+	struct stage stage = {.runtime = runtime_new(), .n = n};
 
 	assert_non_null(stage.runtime);
 	stage.actors = kit_zeroed(n, sizeof(*stage.actors));
@@ -167,7 +169,10 @@ static void stage_delete(struct stage *stage)
 	free(stage->futures);
 }
 
-/* A thread that wakes actors, in random order, each `wakes` times, as soon as each has taken its waker. */
+/*
+ * A thread that wakes actors, in random order, each `wakes` times, as soon as each has taken its
+ * waker.
+ */
 struct puppeteer {
 	struct actor *actors;
 	size_t n;
@@ -182,7 +187,8 @@ static void hesitate(struct puppeteer *puppeteer)
 	if (puppeteer->delay_us_below > 0 && kit_random(&puppeteer->random) % 4 == 0)
 		kit_sleep_us(kit_random_below(&puppeteer->random, puppeteer->delay_us_below));
 	if (puppeteer->spins_below > 0)
-		for (size_t i = kit_random_below(&puppeteer->random, puppeteer->spins_below); i > 0; i--)
+		for (size_t i = kit_random_below(&puppeteer->random, puppeteer->spins_below); i > 0;
+		     i--)
 			hl_relax();
 }
 
@@ -205,7 +211,7 @@ static void *puppeteer_run(void *arg)
 	return NULL;
 }
 
-/* ---- R.1: no wake-up is lost ------------------------------------------------------------------------ */
+/* ---- R.1: no wake-up is lost ----------------------------------------------------------------- */
 
 static void test_R1_wake_from_inside_of_the_task(void **state)
 {
@@ -219,7 +225,8 @@ static void test_R1_wake_from_inside_of_the_task(void **state)
 }
 
 /* Returns only after another thread has called the waker, which `arg` counts. */
-static enum future_state act_woken_during_poll(struct actor_data *actor, struct future_notifier *notifier)
+static enum future_state act_woken_during_poll(struct actor_data *actor,
+					       struct future_notifier *notifier)
 {
 	const enum future_state state = act_woken(actor, notifier);
 
@@ -256,7 +263,7 @@ static void test_R1_wake_during_the_poll(void **state)
 	(void)state;
 	for (unsigned calls = 1; calls <= 3; calls++) {
 		struct stage stage = stage_new(1, act_woken_during_poll, 201);
-		struct interrupter interrupter = { &stage.actors[0].data, { 0 }, 200, calls };
+		struct interrupter interrupter = {&stage.actors[0].data, {0}, 200, calls};
 
 		stage.actors[0].data.arg = &interrupter.woken;
 		const pthread_t thread = kit_start(interrupter_run, &interrupter);
@@ -267,11 +274,11 @@ static void test_R1_wake_during_the_poll(void **state)
 	}
 }
 
-static void wait_with_puppeteer(size_t n, unsigned wakes, unsigned delay_us_below, unsigned spins_below,
-				uint64_t random)
+static void wait_with_puppeteer(size_t n, unsigned wakes, unsigned delay_us_below,
+				unsigned spins_below, uint64_t random)
 {
 	struct stage stage = stage_new(n, act_woken, wakes + 1);
-	struct puppeteer puppeteer = { stage.actors, n, wakes, delay_us_below, spins_below, random };
+	struct puppeteer puppeteer = {stage.actors, n, wakes, delay_us_below, spins_below, random};
 	const pthread_t thread = kit_start(puppeteer_run, &puppeteer);
 
 	stage_wait(&stage);
@@ -311,8 +318,8 @@ struct news {
 };
 
 /*
- * Waits until both have called, then asks to be polled in turn once more: by then both wakes have led to a
- * poll, this one at the latest, also the wake that found the other one still on its way.
+ * Waits until both have called, then asks to be polled in turn once more: by then both wakes have
+ * led to a poll, this one at the latest, also the wake that found the other one still on its way.
  */
 static enum future_state act_hear_both(struct actor_data *actor, struct future_notifier *notifier)
 {
@@ -361,12 +368,13 @@ static void test_R1_each_wake_brings_its_news(void **state)
 {
 	struct stage stage = stage_new(KIT_REPEAT(4000), act_hear_both, 0);
 	struct news *const news = kit_zeroed(stage.n, sizeof(*news));
-	struct speaker speakers[2] = { { &stage, 0 }, { &stage, 1 } };
+	struct speaker speakers[2] = {{&stage, 0}, {&stage, 1}};
 
 	(void)state;
 	for (size_t i = 0; i < stage.n; i++)
 		stage.actors[i].data.arg = &news[i];
-	const pthread_t threads[2] = { kit_start(speaker_run, &speakers[0]), kit_start(speaker_run, &speakers[1]) };
+	const pthread_t threads[2] = {kit_start(speaker_run, &speakers[0]),
+				      kit_start(speaker_run, &speakers[1])};
 	stage_wait(&stage);
 	kit_join(threads[0]);
 	kit_join(threads[1]);
@@ -379,7 +387,8 @@ static void test_R1_each_wake_brings_its_news(void **state)
 }
 
 /* Wakes the actor `arg` twice at its second poll and once at its last but one. */
-static enum future_state act_wake_another(struct actor_data *actor, struct future_notifier *notifier)
+static enum future_state act_wake_another(struct actor_data *actor,
+					  struct future_notifier *notifier)
 {
 	struct actor_data *const other = actor->arg;
 
@@ -410,22 +419,22 @@ static void test_R1_two_wakes_before_a_poll_lead_to_one(void **state)
 	}
 }
 
-/* ---- R.2: only what was woken is polled -------------------------------------------------------------- */
+/* ---- R.2: only what was woken is polled ------------------------------------------------------ */
 
 static void test_R2_one_poll_for_each_wake_while_others_are_busy(void **state)
 {
 	enum { WOKEN = 40 };
 	struct stage stage = stage_new(80, act_in_turn, 60);
-	struct puppeteer puppeteers[2] = { { stage.actors, WOKEN / 2, 10, 0, 100, 1 },
-					   { stage.actors + WOKEN / 2, WOKEN / 2, 10, 0, 100, 2 } };
+	struct puppeteer puppeteers[2] = {{stage.actors, WOKEN / 2, 10, 0, 100, 1},
+					  {stage.actors + WOKEN / 2, WOKEN / 2, 10, 0, 100, 2}};
 
 	(void)state;
 	for (size_t i = 0; i < WOKEN; i++)
 		actor_init(&stage.actors[i], act_woken, 11);
 	for (size_t i = WOKEN; i < stage.n; i++)
 		stage.actors[i].data.async = i % 2 == 1;
-	const pthread_t threads[2] = { kit_start(puppeteer_run, &puppeteers[0]),
-				       kit_start(puppeteer_run, &puppeteers[1]) };
+	const pthread_t threads[2] = {kit_start(puppeteer_run, &puppeteers[0]),
+				      kit_start(puppeteer_run, &puppeteers[1])};
 	stage_wait(&stage);
 	kit_join(threads[0]);
 	kit_join(threads[1]);
@@ -435,9 +444,11 @@ static void test_R2_one_poll_for_each_wake_while_others_are_busy(void **state)
 }
 
 /* Takes the waker at odd polls (where it wakes itself), none at even ones. */
-static enum future_state act_now_and_then(struct actor_data *actor, struct future_notifier *notifier)
+static enum future_state act_now_and_then(struct actor_data *actor,
+					  struct future_notifier *notifier)
 {
-	return actor->polls % 2 == 1 ? act_wake_itself(actor, notifier) : act_in_turn(actor, notifier);
+	return actor->polls % 2 == 1 ? act_wake_itself(actor, notifier)
+				     : act_in_turn(actor, notifier);
 }
 
 static void test_R2_waker_taken_now_and_then(void **state)
@@ -453,7 +464,7 @@ static void test_R2_waker_taken_now_and_then(void **state)
 	stage_delete(&stage);
 }
 
-/* ---- R.3: rounds ------------------------------------------------------------------------------------- */
+/* ---- R.3: rounds ----------------------------------------------------------------------------- */
 
 static void assert_log(const struct log *log, size_t from, const unsigned *ids, size_t n)
 {
@@ -465,7 +476,7 @@ static void assert_log(const struct log *log, size_t from, const unsigned *ids, 
 static void test_R3_asynchronous_ones_first_each_group_in_order(void **state)
 {
 	static struct log log;
-	static const unsigned round[] = { 1, 3, 4, 0, 2, 5 };
+	static const unsigned round[] = {1, 3, 4, 0, 2, 5};
 	struct stage stage = stage_new(6, act_in_turn, 5);
 
 	(void)state;
@@ -481,7 +492,8 @@ static void test_R3_asynchronous_ones_first_each_group_in_order(void **state)
 	stage_delete(&stage);
 }
 
-static enum future_state act_change_property(struct actor_data *actor, struct future_notifier *notifier)
+static enum future_state act_change_property(struct actor_data *actor,
+					     struct future_notifier *notifier)
 {
 	(void)notifier;
 	actor->async = !actor->async;
@@ -491,7 +503,7 @@ static enum future_state act_change_property(struct actor_data *actor, struct fu
 static void test_R3_the_property_is_asked_anew(void **state)
 {
 	static struct log log;
-	static const unsigned expected[] = { 1, 0, 2, 0, 2, 1, 1, 0, 2, 0, 2, 1 };
+	static const unsigned expected[] = {1, 0, 2, 0, 2, 1, 1, 0, 2, 0, 2, 1};
 	struct stage stage = stage_new(3, act_change_property, 4);
 
 	(void)state;
@@ -506,9 +518,9 @@ static void test_R3_the_property_is_asked_anew(void **state)
 }
 
 /*
- * A model: the director, last in the array and not asynchronous, is polled last in each round. It compares
- * the round's log with what it expects, changes properties, wakes some actors in random order, some
- * twice, and writes down who is due next.
+ * A model: the director, last in the array and not asynchronous, is polled last in each round. It
+ * compares the round's log with what it expects, changes properties, wakes some actors in random
+ * order, some twice, and writes down who is due next.
  */
 #define MODEL_ACTORS 300
 #define MODEL_ROUNDS 60
@@ -548,7 +560,8 @@ static void model_check_group(struct model *model, size_t *at, int async)
 	}
 }
 
-static enum future_state act_direct_model(struct actor_data *actor, struct future_notifier *notifier)
+static enum future_state act_direct_model(struct actor_data *actor,
+					  struct future_notifier *notifier)
 {
 	struct model *const model = actor->arg;
 	size_t at = 0;
@@ -568,8 +581,8 @@ static enum future_state act_direct_model(struct actor_data *actor, struct futur
 		const size_t id = other->data.id;
 
 		other->data.async = kit_random(&model->random) % 3 == 0;
-		model->due[id] = id % 8 == 0 ? FUTURE_STATE(other) != FUTURE_STATE_COMPLETE :
-					       model->finale || kit_random(&model->random) % 5 == 0;
+		model->due[id] = id % 8 == 0 ? FUTURE_STATE(other) != FUTURE_STATE_COMPLETE
+					     : model->finale || kit_random(&model->random) % 5 == 0;
 		if (id % 8 != 0 && model->due[id])
 			FUTURE_WAKER_WAKE(&other->data.waker);
 		if (id % 8 != 0 && model->due[id] && id % 3 == 0)
@@ -607,8 +620,8 @@ static void test_R3_rounds_follow_the_model(void **state)
 /* Every size at which an index set gains a word or a level. */
 static void test_R3_each_size_polls_everybody_in_order(void **state)
 {
-	static const size_t sizes[] = { 1,  2,   63,  64,   65,   127,  128,  129,   4095, 4096,
-					4097, 5000, 8191, 8192, 8193, 16384 };
+	static const size_t sizes[] = {1,    2,    63,   64,   65,   127,  128,  129,
+				       4095, 4096, 4097, 5000, 8191, 8192, 8193, 16384};
 	static struct log log;
 
 	(void)state;
@@ -638,7 +651,7 @@ static void test_R3_each_size_polls_everybody_in_order(void **state)
 	}
 }
 
-/* ---- R.4: the array ----------------------------------------------------------------------------------- */
+/* ---- R.4: the array -------------------------------------------------------------------------- */
 
 static void test_R4_the_array_is_only_read(void **state)
 {
@@ -712,7 +725,7 @@ static void test_R4_the_same_future_often(void **state)
 	stage.actors[1].data.async = 1;
 	stage.actors[2].data.id = 2;
 	runtime_wait_multiple(stage.runtime, array, KIT_COUNT(array));
-	static const unsigned round[] = { 1, 0, 2 };
+	static const unsigned round[] = {1, 0, 2};
 	for (size_t i = 0; i < 5; i++)
 		assert_log(&log, 3 * i, round, 3);
 	for (size_t i = 0; i < 3; i++)
@@ -723,9 +736,9 @@ static void test_R4_the_same_future_often(void **state)
 static void test_R4_the_same_future_often_woken_by_a_thread(void **state)
 {
 	struct stage stage = stage_new(2, act_woken, 31);
-	struct future *array[] = { stage.futures[0], stage.futures[0], stage.futures[1],
-				   stage.futures[0], stage.futures[1] };
-	struct puppeteer puppeteer = { stage.actors, 2, 30, 100, 0, 1 };
+	struct future *array[] = {stage.futures[0], stage.futures[0], stage.futures[1],
+				  stage.futures[0], stage.futures[1]};
+	struct puppeteer puppeteer = {stage.actors, 2, 30, 100, 0, 1};
 	const pthread_t thread = kit_start(puppeteer_run, &puppeteer);
 
 	(void)state;
@@ -740,7 +753,7 @@ static void test_R4_the_same_future_often_woken_by_a_thread(void **state)
 static void test_R4_waiting_again_for_a_future_set_back(void **state)
 {
 	struct stage stage = stage_new(2, act_in_turn, 3);
-	struct future *array[] = { stage.futures[0], stage.futures[1], stage.futures[0] };
+	struct future *array[] = {stage.futures[0], stage.futures[1], stage.futures[0]};
 
 	(void)state;
 	for (unsigned turn = 1; turn <= 3; turn++) {
@@ -756,7 +769,8 @@ static void test_R4_waiting_again_for_a_future_set_back(void **state)
 }
 
 /* Completes the actor `arg` by hand. */
-static enum future_state act_complete_another(struct actor_data *actor, struct future_notifier *notifier)
+static enum future_state act_complete_another(struct actor_data *actor,
+					      struct future_notifier *notifier)
 {
 	struct actor *const other = actor->arg;
 
@@ -808,7 +822,7 @@ static enum future_state wide_task(struct future_context *context, struct future
 static void test_R4_futures_with_gaps(void **state)
 {
 	static struct wide wide;
-	struct future *array[] = { FUTURE_AS_RUNNABLE(&wide), FUTURE_AS_RUNNABLE(&wide) };
+	struct future *array[] = {FUTURE_AS_RUNNABLE(&wide), FUTURE_AS_RUNNABLE(&wide)};
 	struct runtime *const runtime = runtime_new();
 
 	(void)state;
@@ -824,7 +838,7 @@ static void test_R4_futures_with_gaps(void **state)
 	runtime_delete(runtime);
 }
 
-/* ---- R.6: wakers called late ---------------------------------------------------------------------------- */
+/* ---- R.6: wakers called late ----------------------------------------------------------------- */
 
 #define LATE_WAKERS 256
 
@@ -868,7 +882,8 @@ static void test_R6_late_wakes_disturb_nobody(void **state)
 	(void)state;
 	collect_wakers(&stage, late->wakers, LATE_WAKERS / 2, 0);
 	collect_wakers(&stage, late->wakers + LATE_WAKERS / 2, LATE_WAKERS / 2, 1);
-	const pthread_t threads[2] = { kit_start(late_run, late), kit_start(puppeteer_run, &(struct puppeteer){ 0 }) };
+	const pthread_t threads[2] = {kit_start(late_run, late),
+				      kit_start(puppeteer_run, &(struct puppeteer){0})};
 
 	/* Growing waits under late wakes: the slots that the wakers know must stay. */
 	for (size_t n = 1; n <= stage.n; n = n * 2 + 1) {
@@ -891,7 +906,10 @@ static void test_R6_a_complete_future_is_not_polled_again(void **state)
 	struct stage stage = stage_new(2, act_wake_another, 50);
 
 	(void)state;
-	/* The other is complete at its second poll; the wakes of polls 2 and 49 are one too many and late. */
+	/*
+	 * The other is complete at its second poll; the wakes of polls 2 and 49 are one too many
+	 * and late.
+	 */
 	actor_init(&stage.actors[1], act_woken, 2);
 	stage.actors[0].data.arg = &stage.actors[1].data;
 	stage_wait(&stage);
@@ -900,7 +918,7 @@ static void test_R6_a_complete_future_is_not_polled_again(void **state)
 	stage_delete(&stage);
 }
 
-/* ---- R.7: sleeping ----------------------------------------------------------------------------------------- */
+/* ---- R.7: sleeping --------------------------------------------------------------------------- */
 
 #define WAIT_MS 500
 
@@ -937,7 +955,7 @@ static void *delayed_run(void *arg)
 static void assert_sleeps(size_t n, size_t in_turn)
 {
 	struct stage stage = stage_new(n, act_woken, 2);
-	struct delayed delayed = { stage.actors, n, { 0 } };
+	struct delayed delayed = {stage.actors, n, {0}};
 
 	for (size_t i = 0; i < in_turn; i++) {
 		actor_init(&stage.actors[i], act_until_go, 0);
@@ -968,7 +986,7 @@ static void test_R7_sleeps_while_polling_in_turn(void **state)
 	assert_sleeps(500, 100);
 }
 
-/* ---- notifiers ----------------------------------------------------------------------------------------------- */
+/* ---- notifiers ------------------------------------------------------------------------------- */
 
 /* Checks what it is given, and leaves everything different. */
 static enum future_state act_scribble(struct actor_data *actor, struct future_notifier *notifier)
@@ -1010,7 +1028,8 @@ static enum future_state act_idle(struct actor_data *actor, struct future_notifi
 {
 	if (actor->async)
 		notifier->notifier_used = FUTURE_NOTIFIER_WAKER;
-	return actor_state(actor) == FUTURE_STATE_COMPLETE ? FUTURE_STATE_COMPLETE : FUTURE_STATE_IDLE;
+	return actor_state(actor) == FUTURE_STATE_COMPLETE ? FUTURE_STATE_COMPLETE
+							   : FUTURE_STATE_IDLE;
 }
 
 static void test_idle_futures_are_polled_again(void **state)
@@ -1078,8 +1097,8 @@ static void test_poller_futures_complete(void **state)
 static void test_the_waker_of_the_last_poll_counts(void **state)
 {
 	struct stage stage = stage_new(3, act_woken, 2);
-	struct puppeteer puppeteer = { stage.actors, 3, 1, 100, 0, 1 };
-	hl_u32 wakes = { 0 };
+	struct puppeteer puppeteer = {stage.actors, 3, 1, 100, 0, 1};
+	hl_u32 wakes = {0};
 
 	(void)state;
 	for (size_t i = 0; i < stage.n; i++) {
@@ -1098,7 +1117,7 @@ static void test_the_waker_of_the_last_poll_counts(void **state)
 	stage_delete(&stage);
 }
 
-/* ---- chains ---------------------------------------------------------------------------------------------------- */
+/* ---- chains ---------------------------------------------------------------------------------- */
 
 struct pair_data {
 	FUTURE_CHAIN_ENTRY(struct actor, first);
@@ -1115,21 +1134,26 @@ struct nest_data {
 FUTURE(nest, struct nest_data, struct actor_output);
 
 /* Takes the waker at every poll, also at the last; wakes itself. */
-static enum future_state act_waker_to_the_end(struct actor_data *actor, struct future_notifier *notifier)
+static enum future_state act_waker_to_the_end(struct actor_data *actor,
+					      struct future_notifier *notifier)
 {
 	take_waker(actor, notifier);
 	FUTURE_WAKER_WAKE(&actor->waker);
 	return actor_state(actor);
 }
 
-/* Takes the waker, completes at the first poll and never wakes: what follows must not rely on it. */
-static enum future_state act_waker_and_complete(struct actor_data *actor, struct future_notifier *notifier)
+/*
+ * Takes the waker, completes at the first poll and never wakes: what follows must not rely on it.
+ */
+static enum future_state act_waker_and_complete(struct actor_data *actor,
+						struct future_notifier *notifier)
 {
 	take_waker(actor, notifier);
 	return FUTURE_STATE_COMPLETE;
 }
 
-static void pair_init(struct pair *pair, act_fn first, unsigned first_polls, act_fn second, unsigned second_polls)
+static void pair_init(struct pair *pair, int forward, act_fn first, unsigned first_polls,
+		      act_fn second, unsigned second_polls)
 {
 	struct actor actor;
 
@@ -1138,7 +1162,10 @@ static void pair_init(struct pair *pair, act_fn first, unsigned first_polls, act
 	FUTURE_CHAIN_ENTRY_INIT(&pair->data.first, actor, NULL, NULL);
 	actor_init(&actor, second, second_polls);
 	FUTURE_CHAIN_ENTRY_INIT(&pair->data.second, actor, NULL, NULL);
-	FUTURE_CHAIN_INIT(pair);
+	if (forward)
+		FUTURE_CHAIN_INIT_FORWARD(pair);
+	else
+		FUTURE_CHAIN_INIT(pair);
 }
 
 static void wait_for(struct future *future)
@@ -1151,53 +1178,74 @@ static void wait_for(struct future *future)
 	assert_int_equal(future->context.state, FUTURE_STATE_COMPLETE);
 }
 
-static void test_chain_whose_first_entry_used_a_waker(void **state)
+struct step {
+	act_fn act;
+	unsigned polls;
+};
+
+static void assert_pair_completes(int forward, const struct step *first, const struct step *second)
 {
-	static const struct {
-		act_fn act;
-		unsigned polls;
-	} firsts[] = { { act_waker_and_complete, 1 }, { act_wake_itself, 1 }, { act_wake_itself, 5 },
-		       { act_waker_to_the_end, 3 },   { act_in_turn, 3 } },
-	  seconds[] = { { act_in_turn, 10 }, { act_idle, 10 }, { act_wake_itself, 10 }, { act_in_turn, 1 } };
 	struct pair pair;
 
+	pair_init(&pair, forward, first->act, first->polls, second->act, second->polls);
+	wait_for(FUTURE_AS_RUNNABLE(&pair));
+	assert_done(&pair.data.first.fut, first->polls);
+	assert_done(&pair.data.second.fut, second->polls);
+}
+
+static void test_chain_whose_first_entry_used_a_waker(void **state)
+{
+	static const struct step firsts[] = {{act_waker_and_complete, 1},
+					     {act_wake_itself, 1},
+					     {act_wake_itself, 5},
+					     {act_waker_to_the_end, 3},
+					     {act_in_turn, 3}};
+	static const struct step seconds[] = {
+		{act_in_turn, 10}, {act_idle, 10}, {act_wake_itself, 10}, {act_in_turn, 1}};
+
 	(void)state;
-	for (size_t i = 0; i < KIT_COUNT(firsts); i++) {
-		for (size_t j = 0; j < KIT_COUNT(seconds); j++) {
-			pair_init(&pair, firsts[i].act, firsts[i].polls, seconds[j].act, seconds[j].polls);
-			wait_for(FUTURE_AS_RUNNABLE(&pair));
-			assert_done(&pair.data.first.fut, firsts[i].polls);
-			assert_done(&pair.data.second.fut, seconds[j].polls);
-		}
-	}
+	for (size_t i = 0; i < KIT_COUNT(firsts); i++)
+		for (size_t j = 0; j < KIT_COUNT(seconds); j++)
+			for (int forward = 0; forward < 2; forward++)
+				assert_pair_completes(forward, &firsts[i], &seconds[j]);
+}
+
+static void assert_nest_completes(int forward, act_fn second)
+{
+	struct nest nest;
+	struct pair pair;
+
+	memset(&nest, 0, sizeof(nest));
+	pair_init(&pair, forward, act_waker_and_complete, 1, second, 10);
+	FUTURE_CHAIN_ENTRY_INIT(&nest.data.first, pair, NULL, NULL);
+	pair_init(&pair, !forward, act_waker_to_the_end, 4, second, 7);
+	FUTURE_CHAIN_ENTRY_INIT(&nest.data.second, pair, NULL, NULL);
+	if (forward)
+		FUTURE_CHAIN_INIT_FORWARD(&nest);
+	else
+		FUTURE_CHAIN_INIT(&nest);
+	wait_for(FUTURE_AS_RUNNABLE(&nest));
+	assert_done(&nest.data.first.fut.data.second.fut, 10);
+	assert_done(&nest.data.second.fut.data.first.fut, 4);
+	assert_done(&nest.data.second.fut.data.second.fut, 7);
 }
 
 static void test_nested_chains_whose_entries_used_wakers(void **state)
 {
-	static const act_fn seconds[] = { act_in_turn, act_idle, act_wake_itself };
-	struct nest nest;
-	struct pair pair;
+	static const act_fn seconds[] = {act_in_turn, act_idle, act_wake_itself};
 
 	(void)state;
-	for (size_t i = 0; i < KIT_COUNT(seconds); i++) {
-		memset(&nest, 0, sizeof(nest));
-		pair_init(&pair, act_waker_and_complete, 1, seconds[i], 10);
-		FUTURE_CHAIN_ENTRY_INIT(&nest.data.first, pair, NULL, NULL);
-		pair_init(&pair, act_waker_to_the_end, 4, seconds[i], 7);
-		FUTURE_CHAIN_ENTRY_INIT(&nest.data.second, pair, NULL, NULL);
-		FUTURE_CHAIN_INIT(&nest);
-		wait_for(FUTURE_AS_RUNNABLE(&nest));
-		assert_done(&nest.data.first.fut.data.second.fut, 10);
-		assert_done(&nest.data.second.fut.data.first.fut, 4);
-		assert_done(&nest.data.second.fut.data.second.fut, 7);
-	}
+	for (size_t i = 0; i < KIT_COUNT(seconds); i++)
+		for (int forward = 0; forward < 2; forward++)
+			assert_nest_completes(forward, seconds[i]);
 }
 
 /* Wakes a chain's entries once each, when no poll is due, with time for a poll too many. */
 static void *chain_waker_run(void *arg)
 {
 	struct pair *const pair = arg;
-	struct actor_data *const entries[] = { &pair->data.first.fut.data, &pair->data.second.fut.data };
+	struct actor_data *const entries[] = {&pair->data.first.fut.data,
+					      &pair->data.second.fut.data};
 
 	for (unsigned i = 0; i < 2; i++) {
 		kit_wait_for(&entries[i]->taken, 1 + i);
@@ -1211,31 +1259,37 @@ static void *chain_waker_run(void *arg)
 }
 
 /* Takes the waker at each poll until the word `arg` says go. */
-static enum future_state act_woken_by_word(struct actor_data *actor, struct future_notifier *notifier)
+static enum future_state act_woken_by_word(struct actor_data *actor,
+					   struct future_notifier *notifier)
 {
 	take_waker(actor, notifier);
 	return hl_u32_load_acquire(actor->arg) ? FUTURE_STATE_COMPLETE : FUTURE_STATE_RUNNING;
 }
 
-/* A chain that goes on in a poll is polled once more right away, then left alone until it is woken. */
+/*
+ * A chain that goes on in a poll is polled once more right away, then left alone until it is
+ * woken.
+ */
 static void test_R2_chain_is_polled_once_more_when_it_went_on(void **state)
 {
-	hl_u32 go[2] = { { 0 }, { 0 } };
-	struct pair pair;
-
 	(void)state;
-	pair_init(&pair, act_woken_by_word, 0, act_woken_by_word, 0);
-	pair.data.first.fut.data.arg = &go[0];
-	pair.data.second.fut.data.arg = &go[1];
-	const pthread_t thread = kit_start(chain_waker_run, &pair);
-	wait_for(FUTURE_AS_RUNNABLE(&pair));
-	kit_join(thread);
-	assert_done(&pair.data.first.fut, 2);
-	/* One poll on arrival, one right away, one for the wake. */
-	assert_done(&pair.data.second.fut, 3);
+	for (int forward = 0; forward < 2; forward++) {
+		hl_u32 go[2] = {{0}, {0}};
+		struct pair pair;
+
+		pair_init(&pair, forward, act_woken_by_word, 0, act_woken_by_word, 0);
+		pair.data.first.fut.data.arg = &go[0];
+		pair.data.second.fut.data.arg = &go[1];
+		const pthread_t thread = kit_start(chain_waker_run, &pair);
+		wait_for(FUTURE_AS_RUNNABLE(&pair));
+		kit_join(thread);
+		assert_done(&pair.data.first.fut, 2);
+		/* One poll on arrival, one right away, one for the wake. */
+		assert_done(&pair.data.second.fut, 3);
+	}
 }
 
-/* ---- several waits on one runtime --------------------------------------------------------------------------------- */
+/* ---- several waits on one runtime ------------------------------------------------------------ */
 
 struct waiting_thread {
 	struct runtime *runtime;
@@ -1250,7 +1304,7 @@ static void *waiting_thread_run(void *arg)
 	struct future *futures[10];
 
 	for (unsigned turn = 0; turn < self->repeat; turn++) {
-		struct puppeteer puppeteer = { actors, 5, 5, 0, 50, turn };
+		struct puppeteer puppeteer = {actors, 5, 5, 0, 50, turn};
 		pthread_t thread;
 
 		for (size_t i = 0; i < KIT_COUNT(actors); i++) {
@@ -1278,7 +1332,7 @@ static void test_threads_share_a_runtime(void **state)
 	(void)state;
 	assert_non_null(runtime);
 	for (size_t i = 0; i < 4; i++) {
-		threads[i] = (struct waiting_thread){ runtime, 0, KIT_REPEAT(200) };
+		threads[i] = (struct waiting_thread){runtime, 0, KIT_REPEAT(200)};
 		ids[i] = kit_start(waiting_thread_run, &threads[i]);
 	}
 	for (size_t i = 0; i < 4; i++) {
@@ -1317,10 +1371,14 @@ static void test_waiting_inside_of_a_task(void **state)
 {
 	(void)state;
 	for (size_t order = 0; order < 10; order++) {
-		struct stage stages[2] = { stage_new(3, act_woken, 2), stage_new(40, act_in_turn, 50) };
+		struct stage stages[2] = {stage_new(3, act_woken, 2),
+					  stage_new(40, act_in_turn, 50)};
 		struct runtime *const own = stages[1].runtime;
 
-		/* Outer: a woken one, a task that waits inside, one in turn. Inner: one woken, the others in turn. */
+		/*
+		 * Outer: a woken one, a task that waits inside, one in turn. Inner: one woken,
+		 * the others in turn.
+		 */
 		actor_init(&stages[0].actors[1], act_wait_inside, 3);
 		actor_init(&stages[0].actors[2], act_in_turn, 5);
 		actor_init(&stages[1].actors[0], act_woken, 2);
@@ -1341,7 +1399,7 @@ static void test_waiting_inside_of_a_task(void **state)
 	}
 }
 
-/* ---- many ------------------------------------------------------------------------------------------------------------ */
+/* ---- many ------------------------------------------------------------------------------------ */
 
 #define MANY 16384
 
@@ -1354,10 +1412,10 @@ static void test_many_woken_in_random_order_by_two_threads(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		puppeteers[i] = (struct puppeteer){ .actors = stage.actors + i * (MANY / 2),
-						    .n = MANY / 2,
-						    .wakes = 2,
-						    .random = kit_random(&random) };
+		puppeteers[i] = (struct puppeteer){.actors = stage.actors + i * (MANY / 2),
+						   .n = MANY / 2,
+						   .wakes = 2,
+						   .random = kit_random(&random)};
 		threads[i] = kit_start(puppeteer_run, &puppeteers[i]);
 	}
 	stage_wait(&stage);
@@ -1370,7 +1428,7 @@ static void test_many_woken_in_random_order_by_two_threads(void **state)
 
 static void test_many_of_all_kinds(void **state)
 {
-	static const act_fn acts[] = { act_in_turn, act_wake_itself, act_now_and_then, act_idle };
+	static const act_fn acts[] = {act_in_turn, act_wake_itself, act_now_and_then, act_idle};
 	struct stage stage = stage_new(MANY, act_in_turn, 4);
 
 	(void)state;

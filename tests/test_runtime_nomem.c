@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * test_runtime_nomem.c: the runtime without memory: runtime_new() says so, waiting still completes.
+ * test_runtime_nomem.c: the runtime without memory: runtime_new() says so, waiting still
+ * completes.
  *
- * Method: runtime.c is compiled into the test with allocations that fail from the n-th on (test_kit_nomem.h), for
- * every n until none is refused. What was allocated is counted, so that leaks show in every build.
+ * Method: runtime.c is compiled into the test with allocations that fail from the n-th on
+ * (test_kit_nomem.h), for every n until none is refused. What was allocated is counted, so that
+ * leaks show in every build.
  */
 #define _GNU_SOURCE 1
 #include "test_kit_nomem.h"
@@ -30,7 +32,8 @@ static unsigned order[4096];
 static size_t order_length;
 
 /* Completes after some polls. With a notifier it may use the waker, which it calls itself. */
-static enum future_state walker_task(struct future_context *context, struct future_notifier *notifier)
+static enum future_state walker_task(struct future_context *context,
+				     struct future_notifier *notifier)
 {
 	struct walker_data *const data = future_context_get_data(context);
 
@@ -66,7 +69,7 @@ static void party_init(struct party *party)
 	for (unsigned i = 0; i < WALKERS; i++) {
 		struct walker *const walker = &party->walkers[i];
 
-		walker->data = (struct walker_data){ 0, POLLS, i, 0, i % 2 == 0, i % 3 == 0 };
+		walker->data = (struct walker_data){0, POLLS, i, 0, i % 2 == 0, i % 3 == 0};
 		FUTURE_INIT_EXT(walker, walker_task, walker_has_property);
 		party->futures[i] = FUTURE_AS_RUNNABLE(walker);
 	}
@@ -116,7 +119,7 @@ static uint32_t wait_with(struct party *party, uint32_t allocations, size_t n)
 static void test_runtime_wait_completes_without_memory(void **state)
 {
 	static struct party party;
-	static const size_t sizes[] = { 1, 2, 65, WALKERS };
+	static const size_t sizes[] = {1, 2, 65, WALKERS};
 
 	(void)state;
 	for (size_t i = 0; i < KIT_COUNT(sizes); i++) {
@@ -152,6 +155,11 @@ static void test_runtime_grows_later_if_not_now(void **state)
 		runtime_wait(runtime, party.futures[0]);
 		assert_int_equal(party.walkers[0].data.bare_polls, 0);
 	}
+	nomem_allow(NOMEM_UNLIMITED, 0);
+	party_init(&party);
+	runtime_wait_multiple(runtime, party.futures, WALKERS);
+	assert_all_done(&party, WALKERS);
+	assert_int_equal(party.walkers[0].data.bare_polls, 0);
 	runtime_delete(runtime);
 	assert_int_equal(nomem_blocks(), 0);
 }
@@ -159,7 +167,7 @@ static void test_runtime_grows_later_if_not_now(void **state)
 /* R.3 and R.4 hold without memory too. */
 static void test_runtime_rounds_without_memory(void **state)
 {
-	static const unsigned round[] = { 0, 3, 1, 2 };
+	static const unsigned round[] = {0, 3, 1, 2};
 	static struct party party;
 	struct walker done;
 	struct future *array[7];
@@ -195,7 +203,7 @@ static void test_runtime_same_future_twice_without_memory(void **state)
 	struct runtime *const runtime = runtime_new();
 	assert_non_null(runtime);
 	party_init(&party);
-	runtime_wait_multiple(runtime, (struct future *[]){ party.futures[1], party.futures[1] }, 2);
+	runtime_wait_multiple(runtime, (struct future *[]){party.futures[1], party.futures[1]}, 2);
 	assert_all_done(&party, 0);
 	assert_int_equal(FUTURE_STATE(&party.walkers[1]), FUTURE_STATE_COMPLETE);
 	assert_int_equal(party.walkers[1].data.polls, POLLS);

@@ -81,7 +81,7 @@ enum async_hash_map_status {
 HASHLOOM_API struct async_hash_map *async_hash_map_new(size_t capacity);
 
 /*
- * async_hash_map_new_with_allocator: the same, with an allocator for the map and for the blocks of its values.
+ * async_hash_map_new_with_allocator: as async_hash_map_new(), with an allocator for the map and for the blocks of its values.
  * allocator: see alloc.h; NULL: the default. The struct is copied.
  */
 HASHLOOM_API struct async_hash_map *async_hash_map_new_with_allocator(size_t capacity,
@@ -103,7 +103,12 @@ HASHLOOM_API void async_hash_map_delete(struct async_hash_map *map);
  */
 HASHLOOM_API size_t async_hash_map_count(const struct async_hash_map *map);
 
-/* async_hash_map_capacity: the capacity that the map was made with. Threads: any. Cost: a load. */
+/*
+ * async_hash_map_capacity: the capacity that the map was made with.
+ * map:      of async_hash_map_new().
+ * Returns:  the number, at least 1.
+ * Threads:  any.  Progress: wait-free.  Order: none.  Memory: none.  Cost: a load.  Lifetime: none.
+ */
 HASHLOOM_API size_t async_hash_map_capacity(const struct async_hash_map *map);
 
 /*
@@ -147,12 +152,12 @@ struct async_hash_map_find_data {
 	struct async_hash_map *map;
 	uint64_t key;
 	uint32_t purpose;
-	uint32_t stage;
+	uint32_t unused;
 };
 
 FUTURE(async_hash_map_find_fut, struct async_hash_map_find_data, struct async_hash_map_place);
 
-/* The last step of a chain looks at the first one's future, which is in the same chain. */
+/* The last step of put and remove looks at the first one's future, which is in the same chain. */
 struct async_hash_map_finish_data {
 	struct async_hash_map_find_fut *find;
 };
@@ -203,8 +208,7 @@ HASHLOOM_API struct async_hash_map_put_fut async_hash_map_put(struct async_hash_
 
 struct async_hash_map_get_copy_data {
 	FUTURE_CHAIN_ENTRY(struct async_hash_map_find_fut, find);
-	FUTURE_CHAIN_ENTRY(struct vdm_operation_future, copy);
-	FUTURE_CHAIN_ENTRY_LAST(struct async_hash_map_finish_fut, unpin);
+	FUTURE_CHAIN_ENTRY_LAST(struct vdm_operation_future, copy);
 	struct vdm *vdm;
 	void *buffer;
 	size_t buffer_size;
@@ -224,7 +228,7 @@ FUTURE(async_hash_map_get_copy_fut, struct async_hash_map_get_copy_data, struct 
  * map, vdm, key: as async_hash_map_put().
  * buffer:   buffer_size writable bytes, until the future is complete; may be NULL if buffer_size is 0.
  * buffer_size: bytes; a longer value is cut, its size is told.
- * Returns:  the future, idle. Its output, when complete: as in the struct; NO_MEMORY: the mover holds as many operations as it can.
+ * Returns:  the future, idle. Its output, when complete: struct async_hash_map_get_copy_output; NO_MEMORY: the mover holds as many operations as it can.
  * Threads, Progress, Memory (none), Cost, Lifetime: as async_hash_map_put().  Order: M.3, M.7.
  */
 HASHLOOM_API struct async_hash_map_get_copy_fut async_hash_map_get_copy(struct async_hash_map *map, struct vdm *vdm, uint64_t key,
@@ -248,7 +252,7 @@ FUTURE(async_hash_map_remove_fut, struct async_hash_map_remove_data, struct asyn
 /*
  * async_hash_map_remove: a future that removes a key and its value (M.4, M.5).
  * map, key: as async_hash_map_put().
- * Returns:  the future, idle. Its output, when complete: as in the struct. Of several removes of one key at the same time one is OK.
+ * Returns:  the future, idle. Its output, when complete: struct async_hash_map_remove_output. Of several removes of one key at the same time one is OK.
  * Threads, Progress, Lifetime: as async_hash_map_put().  Order: what happened before is visible to whoever then puts the key.
  * Memory:   frees the block, now or with its last reader.  Cost: two polls.
  */
@@ -258,7 +262,6 @@ HASHLOOM_API struct async_hash_map_remove_fut async_hash_map_remove(struct async
 
 struct async_hash_map_lookup_data {
 	FUTURE_CHAIN_ENTRY(struct async_hash_map_find_fut, find);
-	FUTURE_CHAIN_ENTRY(struct async_hash_map_finish_fut, unpin);
 };
 
 struct async_hash_map_lookup_output {

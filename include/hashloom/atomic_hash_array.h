@@ -145,7 +145,7 @@ HASHLOOM_API void *atomic_hash_array_next(const struct atomic_hash_array *array,
 /*
  * atomic_hash_array_size, atomic_hash_array_capacity: the number of entries; the number of cells.
  * array:    as above.
- * Returns:  size: exact when nothing runs, otherwise near; never wraps.
+ * Returns:  size: exact when nothing runs, otherwise near, never below zero; capacity: at least entries_max / load.
  * Threads:  any.  Progress: wait-free.  Order: none.  Memory: none.  Cost: two loads.  Lifetime: none.
  */
 HASHLOOM_API size_t atomic_hash_array_size(const struct atomic_hash_array *array);

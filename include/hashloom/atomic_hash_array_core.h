@@ -292,12 +292,6 @@ HL_ALWAYS_INLINE uint32_t hl_aha_find(const struct hl_aha_policy *policy, const 
 	return HL_AHA_NONE;
 }
 
-/* Has the line of the home group brought into the cache. */
-HL_ALWAYS_INLINE void hl_aha_prefetch_line(const struct hl_aha *array, uint64_t hash)
-{
-	__builtin_prefetch(array->lines + hl_aha_home(array, hash) * HL_AHA_LINE);
-}
-
 /* Has the cell that a find will most likely look at, or the first free one, brought into the cache. */
 HL_ALWAYS_INLINE void hl_aha_prefetch_cell(const struct hl_aha_policy *policy, const struct hl_aha *array, uint64_t hash)
 {

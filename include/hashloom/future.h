@@ -13,6 +13,9 @@
  * Model in one sentence: a future is a state machine with one entry point, and a chain is a future
  * that polls a row of others one after the other.
  *
+ * The API is that of Intel's libminiasync, discontinued in 2022; names, struct members and, on 64-bit
+ * machines, the layout are the same, so that its programs compile unchanged and binaries built with it fit.
+ *
  *     FUTURE(twice_fut, struct twice_data, struct twice_output);      (examples/first_future.c)
  *
  *     static enum future_state twice_task(struct future_context *ctx, struct future_notifier *notifier)
@@ -22,9 +25,6 @@
  *             output->result = 2 * data->number;
  *             return FUTURE_STATE_COMPLETE;
  *     }
- *
- * The API is that of Intel's libminiasync, discontinued in 2022; names, struct members and, on 64-bit
- * machines, the layout are the same, so that its programs compile unchanged and binaries built with it fit.
  *
  * Guarantees
  *   F.1  A task is called only by future_poll(), never after its future is complete, and by one poll at a time.
@@ -48,7 +48,7 @@
  * from any thread at any time (see struct future_waker).
  *
  * Cost: a poll is one indirect call. A chain walks over its processed entries at each poll (C.4 needs it), about
- * one machine cycle for each: 64 entries that each wait once cost less than three times what 64 futures do.
+ * one machine cycle for each; FUTURE_CHAIN_INIT_FORWARD makes one that cannot be sent back and does not walk.
  */
 #ifndef HASHLOOM_FUTURE_H
 #define HASHLOOM_FUTURE_H
@@ -83,11 +83,14 @@ struct future_context {
 /*
  * How a task says when it wants to be polled again.
  *
- * A task that is given a notifier (not NULL) and returns RUNNING sets notifier_used:
- *   NONE    poll me in turn;
+ * A task that is given a notifier (not NULL) and returns RUNNING sets notifier_used, at each poll:
+ *   NONE    poll me in turn; a runtime takes its time when nothing completes, so a task that got on and wants the next poll
+ *           at once says WAKER and wakes the waker itself;
  *   WAKER   it has copied `waker` and will have wake(data) called, from any thread, after what it
  *           waits for is visible; it copies the waker at each poll, the last one given counts;
  *   POLLER  it has set ptr_to_monitor to a word that becomes non-zero.
+ * A task that hands its notifier on to other futures answers for what they leave in it: if it polled more than one, or a chain, it
+ * says NONE.
  * wake may be called before the poll returns, more than once, or for nothing. It never blocks and may
  * be called from the task itself. A task must not touch the waker after its future is seen complete.
  */
@@ -282,8 +285,11 @@ typedef void (*future_map_fn)(struct future_context *lhs, struct future_context 
  */
 typedef void (*future_init_fn)(void *future, struct future_context *chain, void *arg);
 
-/* What every entry begins with; programs cast between this and the entries that the macros declare. */
-struct future_chain_entry {
+/*
+ * What every entry begins with; programs cast between this and the entries that the macros declare, so what is read and
+ * written through it may be the other.
+ */
+struct __attribute__((may_alias)) future_chain_entry {
 	future_map_fn map;
 	void *map_arg;
 	future_init_fn init;
@@ -311,6 +317,9 @@ struct future_chain_entry {
 #define HL_CHAIN_ENTRY_FUTURE_MIN (offsetof(struct future_chain_entry, future))
 #define HL_CHAIN_ENTRY_SIZE_SHIFT 32
 #define HL_CHAIN_ENTRY_ALIGN_LOG2_MIN 2
+#define HL_CHAIN_CURSOR_SHIFT HL_CHAIN_ENTRY_ALIGN_SHIFT
+#define HL_CHAIN_CURSOR_MASK UINT64_C(0x1fff)
+#define HL_CHAIN_CURSOR_UNIT 4
 
 #define HL_CHAIN_ENTRY(future_type, name, marker_size)                                             \
 	struct {                                                                                   \
@@ -458,12 +467,28 @@ hl_chain_skip_processed(struct future_context *chain, struct future_chain_entry 
 	}
 }
 
-/* Where a chain stands: its first unprocessed entry, or NULL. */
-static inline struct future_chain_entry *hl_chain_current(struct future_context *chain)
+/*
+ * A chain that is never sent back keeps a cursor: how far the entry that it stands at is from the first one, in the bits of the first
+ * one's flags where the alignment and the signature were, which nobody asks for any more. Entries too far away for
+ * these bits are walked to from the last that was not.
+ */
+static inline void hl_chain_set_cursor(struct future_context *chain, const struct future_chain_entry *entry)
 {
 	struct future_chain_entry *const first = (struct future_chain_entry *)future_context_get_data(chain);
+	const uint64_t units = HL_FUTURE_DISTANCE(first, entry) / HL_CHAIN_CURSOR_UNIT;
 
-	return FUTURE_CHAIN_ENTRY_IS_PROCESSED(first) ? hl_chain_skip_processed(chain, first) : first;
+	if (HL_LIKELY(units <= HL_CHAIN_CURSOR_MASK))
+		first->flags = (first->flags & ~(HL_CHAIN_CURSOR_MASK << HL_CHAIN_CURSOR_SHIFT)) |
+			       units << HL_CHAIN_CURSOR_SHIFT;
+}
+
+/* Where the walk to the first unprocessed entry may begin. */
+static inline struct future_chain_entry *hl_chain_hint(struct future_context *chain, int forward)
+{
+	char *const first = (char *)future_context_get_data(chain);
+	const uint64_t units = hl_chain_flags_at(first) >> HL_CHAIN_CURSOR_SHIFT & HL_CHAIN_CURSOR_MASK;
+
+	return (struct future_chain_entry *)(void *)(first + (forward ? units * HL_CHAIN_CURSOR_UNIT : 0));
 }
 
 static inline void hl_chain_entry_initialize(struct future_chain_entry *entry, struct future_context *chain)
@@ -519,37 +544,82 @@ static inline enum future_state hl_chain_stop(struct future_context *chain, cons
 	return FUTURE_STATE_RUNNING;
 }
 
-/* The task of a chain (C.1 to C.5). The loop ends because each turn moves to the next entry. */
-static inline enum future_state future_chain_impl(struct future_context *chain, struct future_notifier *notifier)
+/* An entry that is neither processed nor waiting for its init: nearly always the hint is. */
+static inline int hl_chain_can_poll(const struct future_chain_entry *entry)
 {
-	struct future_chain_entry *entry = hl_chain_current(chain);
+	return (entry->flags & (FUTURE_CHAIN_FLAG_ENTRY_PROCESSED | HL_CHAIN_ENTRY_INITIALIZED)) ==
+	       HL_CHAIN_ENTRY_INITIALIZED;
+}
 
-	if (HL_UNLIKELY(entry == NULL))
-		return FUTURE_STATE_COMPLETE;
-	if (HL_UNLIKELY(!FUTURE_CHAIN_ENTRY_IS_INITIALIZED(entry)))
+/* The first unprocessed entry from this one on, initialised, or NULL. */
+static __attribute__((noinline, unused)) struct future_chain_entry *hl_chain_begin(struct future_context *chain,
+										   struct future_chain_entry *entry)
+{
+	entry = hl_chain_skip_processed(chain, entry);
+	if (entry != NULL && !FUTURE_CHAIN_ENTRY_IS_INITIALIZED(entry))
 		hl_chain_entry_initialize(entry, chain);
+	return entry;
+}
+
+/* One poll of a chain (C.1 to C.5). The loop ends because each turn moves to the next entry. */
+HL_ALWAYS_INLINE enum future_state hl_chain_poll(struct future_context *chain, struct future_notifier *notifier, int forward)
+{
+	struct future_chain_entry *entry = hl_chain_hint(chain, forward);
+
+	if (HL_UNLIKELY(!hl_chain_can_poll(entry))) {
+		entry = hl_chain_begin(chain, entry);
+		if (entry == NULL)
+			return FUTURE_STATE_COMPLETE;
+	}
 	struct future *future = hl_chain_entry_future(entry);
 
 	if (future_poll(future, notifier) != FUTURE_STATE_COMPLETE)
 		return hl_chain_stop(chain, future, 0);
 	while ((entry = hl_chain_pass(chain, entry)) != NULL) {
 		future = hl_chain_entry_future(entry);
-		if (future_poll(future, notifier) != FUTURE_STATE_COMPLETE)
+		if (future_poll(future, notifier) != FUTURE_STATE_COMPLETE) {
+			if (forward)
+				hl_chain_set_cursor(chain, entry);
 			return hl_chain_stop(chain, future, HL_FUTURE_WENT_ON);
+		}
 	}
 	return FUTURE_STATE_COMPLETE;
 }
 
-/* The property function of a chain: its first unprocessed entry answers; one not initialised yet has none. */
-static inline int future_chain_has_property(void *future, enum future_property property)
+/* The answer of a chain's first unprocessed entry; one not initialised yet has no property. */
+HL_ALWAYS_INLINE int hl_chain_has_property(void *future, enum future_property property, int forward)
 {
-	struct future_chain_entry *const entry = hl_chain_current(&((struct future *)future)->context);
+	struct future_context *const chain = &((struct future *)future)->context;
+	struct future_chain_entry *entry = hl_chain_hint(chain, forward);
 
+	if (FUTURE_CHAIN_ENTRY_IS_PROCESSED(entry))
+		entry = hl_chain_skip_processed(chain, entry);
 	if (entry == NULL)
 		return -1;
 	return FUTURE_CHAIN_ENTRY_IS_INITIALIZED(entry) ?
 		       future_has_property(hl_chain_entry_future(entry), property) :
 		       0;
+}
+
+/* Task and property function of a chain, and of one that only goes forward. */
+static inline enum future_state future_chain_impl(struct future_context *chain, struct future_notifier *notifier)
+{
+	return hl_chain_poll(chain, notifier, 0);
+}
+
+static inline int future_chain_has_property(void *future, enum future_property property)
+{
+	return hl_chain_has_property(future, property, 0);
+}
+
+static inline enum future_state hl_chain_forward_impl(struct future_context *chain, struct future_notifier *notifier)
+{
+	return hl_chain_poll(chain, notifier, 1);
+}
+
+static inline int hl_chain_forward_has_property(void *future, enum future_property property)
+{
+	return hl_chain_has_property(future, property, 1);
 }
 
 /* What an entry of this alignment that begins at `at` must say of itself. */
@@ -603,10 +673,10 @@ static inline int hl_chain_link(char *at, char *end, unsigned align_log2_max)
 }
 
 /*
- * Where the compiler can clear gaps, nothing is left over in them. Where it cannot, an entry aligned to more than 64 bytes has
- * room for a whole other entry before it: such a chain must be made in zeroed memory.
+ * Where the compiler can clear gaps (gcc in C), nothing is left over in them. Elsewhere (clang, C++) a chain that holds
+ * something aligned to more than 8 bytes must be made in zeroed memory (memset).
  */
-#if defined(__has_builtin)
+#if defined(__has_builtin) && !defined(__cplusplus)
 #if __has_builtin(__builtin_clear_padding)
 #define HL_CLEAR_PADDING(pointer) __builtin_clear_padding(pointer)
 #endif
@@ -615,10 +685,8 @@ static inline int hl_chain_link(char *at, char *end, unsigned align_log2_max)
 #define HL_CLEAR_PADDING(pointer) ((void)(pointer))
 #endif
 
-/* Makes a future, whose data begin with entries that are initialised already, a chain. */
-#define FUTURE_CHAIN_INIT(futurep)                                                                 \
+#define HL_CHAIN_LINK(futurep)                                                                     \
 	do {                                                                                       \
-		FUTURE_INIT_EXT(futurep, future_chain_impl, future_chain_has_property);            \
 		if (__alignof__((futurep)->data) > __alignof__(uint64_t)) {                        \
 			HL_CLEAR_PADDING(&(futurep)->data);                                        \
 			(void)hl_chain_link((char *)&(futurep)->data,                              \
@@ -626,6 +694,25 @@ static inline int hl_chain_link(char *at, char *end, unsigned align_log2_max)
 					    (unsigned)__builtin_ctz(                               \
 						    (unsigned)__alignof__((futurep)->data)));      \
 		}                                                                                  \
+	} while (0)
+
+/* Makes a future, whose data begin with entries that are initialised already, a chain. */
+#define FUTURE_CHAIN_INIT(futurep)                                                                 \
+	do {                                                                                       \
+		FUTURE_INIT_EXT(futurep, future_chain_impl, future_chain_has_property);            \
+		HL_CHAIN_LINK(futurep);                                                            \
+	} while (0)
+
+/*
+ * The same for a chain that is never sent back (C.4 does not hold): a poll costs the same however many entries are behind it.
+ * Its first entry was initialised by one of the macros above.
+ */
+#define FUTURE_CHAIN_INIT_FORWARD(futurep)                                                         \
+	do {                                                                                       \
+		FUTURE_INIT_EXT(futurep, hl_chain_forward_impl, hl_chain_forward_has_property);    \
+		HL_CHAIN_LINK(futurep);                                                            \
+		hl_chain_set_cursor(&(futurep)->base.context,                                      \
+				    (struct future_chain_entry *)(void *)&(futurep)->data);        \
 	} while (0)
 
 /* ---- layout: the reference's, on 64-bit machines -------------------------------------------------- */

@@ -32,7 +32,8 @@
  *        (longer only if looking at all of them takes longer than 1/256 of that).
  *
  * Which calls may run together: runtime_wait and runtime_wait_multiple on one runtime from several threads, also
- * from inside of a task; not runtime_delete with anything. A future is waited for by one thread at a time.
+ * from inside of a task; not runtime_delete with anything. A future is waited for by one wait at a time, nested
+ * ones too.
  */
 #ifndef HASHLOOM_RUNTIME_H
 #define HASHLOOM_RUNTIME_H

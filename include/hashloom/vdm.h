@@ -315,7 +315,12 @@ static inline struct vdm_operation_future vdm_flush(struct vdm *vdm, void *dest,
  */
 HASHLOOM_API struct vdm *vdm_synchronous_new(void);
 
-/* vdm_synchronous_delete: frees it; NULL is fine; no operation of it may be incomplete and polled again. */
+/*
+ * vdm_synchronous_delete: frees such a mover.
+ * vdm:      of vdm_synchronous_new(), or NULL; futures of it that are not complete must not be polled any more.
+ * Returns:  nothing.
+ * Threads:  exclusive.  Progress: that of free.  Order: none.  Memory: frees.  Cost: a free.  Lifetime: ends.
+ */
 HASHLOOM_API void vdm_synchronous_delete(struct vdm *vdm);
 
 /* ---- layout: the reference's, on 64-bit machines -------------------------------------------------- */
