@@ -64,7 +64,7 @@ struct async_hash_map {
 };
 
 enum purpose {
-	FIND_ABSENT,	/* OK: not there, and there is room */
+	FIND_ABSENT,	/* OK: not there, and there may be room */
 	FIND_AND_PIN,	/* OK: there, and pinned */
 	FIND_AND_TOUCH, /* the same, and the block will be used */
 };
@@ -142,14 +142,42 @@ static enum async_hash_map_status find_and_pin(struct async_hash_map *map, uint6
 	return ASYNC_HASH_MAP_OK;
 }
 
-/* Whether there is room for a key that is not there. A value that is DYING is gone already for all who saw that it is. */
-static enum async_hash_map_status find_absent(struct async_hash_map *map, uint64_t key, struct async_hash_map_place *place)
+/*
+ * A value that is DYING is gone for all who saw that it is. The key is looked at again after the state, because the cell may have gone to
+ * another key in between.
+ */
+static int is_present(const struct async_hash_map *map, uint64_t key, uint64_t hash)
 {
-	const uint32_t cell = hl_aha_find(&policy, &map->array, key, place->hash);
+	const uint32_t cell = hl_aha_find(&policy, &map->array, key, hash);
 
-	if (cell != HL_AHA_NONE && (hl_u64_load_acquire(&value_at(map, cell)->state) & LIVE))
+	/* acquire. pairs with [AM-1] in publish(): the key word is at least as new as the state */
+	return cell != HL_AHA_NONE && (hl_u64_load_acquire(&value_at(map, cell)->state) & LIVE) &&
+	       hl_u64_load_acquire(hl_aha_key_word(&policy, &map->array, cell)) == ~key;
+}
+
+static int is_full(const struct async_hash_map *map)
+{
+	return hl_u64_load_relaxed(&map->count) >= map->capacity;
+}
+
+/*
+ * Whether a put has a chance, before anything is copied for it. That there is no room is said under the lock only: the last place may just be
+ * taken by another put of this very key, which then exists.
+ */
+static enum async_hash_map_status find_absent(struct async_hash_map *map, uint64_t key, uint64_t hash)
+{
+	enum async_hash_map_status status = ASYNC_HASH_MAP_OK;
+
+	if (is_present(map, key, hash))
 		return ASYNC_HASH_MAP_EXISTS;
-	return hl_u64_load_relaxed(&map->count) < map->capacity ? ASYNC_HASH_MAP_OK : ASYNC_HASH_MAP_FULL;
+	if (HL_LIKELY(!is_full(map)) || !hl_aha_try_lock(&map->array, hash))
+		return ASYNC_HASH_MAP_OK;
+	if (is_present(map, key, hash))
+		status = ASYNC_HASH_MAP_EXISTS;
+	else if (is_full(map))
+		status = ASYNC_HASH_MAP_FULL;
+	hl_aha_unlock(&map->array, hash);
+	return status;
 }
 
 static void poll_me_in_turn(struct future_notifier *notifier)
@@ -174,7 +202,7 @@ static enum future_state find_task(struct future_context *context, struct future
 	if (data->key > ASYNC_HASH_MAP_KEY_MAX)
 		place->status = ASYNC_HASH_MAP_INVALID_KEY;
 	else if (data->purpose == FIND_ABSENT)
-		place->status = find_absent(map, data->key, place);
+		place->status = find_absent(map, data->key, place->hash);
 	else
 		place->status = find_and_pin(map, data->key, place);
 	if (!map->is_large || data->purpose != FIND_AND_TOUCH || place->status != ASYNC_HASH_MAP_OK)
