@@ -35,6 +35,9 @@ extern const struct bench_group bench_async_map;
 uint64_t bench_now_ns(void);
 uint64_t bench_cpu_ns(void); /* of the whole process */
 
+/* The median; sorts the samples. */
+double bench_median(uint64_t *samples, size_t count);
+
 /* Memory or nothing: a benchmark without memory ends with a message. */
 void *bench_allocate(size_t size);
 void bench_fail(const char *what);

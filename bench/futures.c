@@ -4,7 +4,8 @@
  * futures.c: a poll, and chains whose entries each return RUNNING once.
  *
  * chain_run: n entries; ns per chain, from the first poll to completion. Some chains, as many as stay in the nearest cache, are
- * made before the clock starts. forward is FUTURE_CHAIN_INIT_FORWARD. reference_walk is the reference's algorithm (a walk from the
+ * made before the clock starts; a repetition is the median of many such batches, which other guests of the machine disturb less than
+ * their sum. forward is FUTURE_CHAIN_INIT_FORWARD. reference_walk is the reference's algorithm (a walk from the
  * first entry at each poll, sizes added up on the way) as a task of our own over the same entries, without the reference's lazy entries.
  */
 #include <hashloom/future.h>
@@ -13,7 +14,8 @@
 
 #include "bench.h"
 
-#define POLLS 20000000
+#define POLL_BATCHES 2000
+#define POLLS_PER_BATCH 10000
 #define CHAIN_STEPS 20000000
 #define ENTRIES_MAX 64
 #define ENTRIES_IN_CACHE 128
@@ -45,16 +47,23 @@ static enum future_state step_task(struct future_context *context, struct future
 static double poll_trivial(const struct bench_case *bench_case)
 {
 	struct step_fut future;
+	uint64_t *const spent = bench_allocate(POLL_BATCHES * sizeof(*spent));
 
 	(void)bench_case;
 	FUTURE_INIT(&future, complete_task);
-	const uint64_t begin = bench_now_ns();
-	for (size_t i = 0; i < POLLS; i++) {
-		future.base.context.state = FUTURE_STATE_IDLE;
-		__asm__ __volatile__("" : : "r"(&future) : "memory");
-		(void)future_poll(FUTURE_AS_RUNNABLE(&future), NULL);
+	for (size_t batch = 0; batch < POLL_BATCHES; batch++) {
+		const uint64_t begin = bench_now_ns();
+
+		for (size_t i = 0; i < POLLS_PER_BATCH; i++) {
+			future.base.context.state = FUTURE_STATE_IDLE;
+			__asm__ __volatile__("" : : "r"(&future) : "memory");
+			(void)future_poll(FUTURE_AS_RUNNABLE(&future), NULL);
+		}
+		spent[batch] = bench_now_ns() - begin;
 	}
-	return (double)(bench_now_ns() - begin) / POLLS;
+	const double ns = bench_median(spent, POLL_BATCHES) / POLLS_PER_BATCH;
+	free(spent);
+	return ns;
 }
 
 struct chain_entry {
@@ -114,7 +123,7 @@ static double chain_run(size_t entries, enum kind kind)
 	const size_t chains = ENTRIES_IN_CACHE / entries;
 	const size_t runs = CHAIN_STEPS / (chains * entries * (entries + 8)) + 1;
 	char *const memory = bench_allocate(chains * chain_size);
-	uint64_t spent = 0;
+	uint64_t *const spent = bench_allocate(runs * sizeof(*spent));
 
 	for (size_t run = 0; run < runs; run++) {
 		for (size_t i = 0; i < chains; i++)
@@ -126,10 +135,12 @@ static double chain_run(size_t entries, enum kind kind)
 			while (future_poll(chain, NULL) != FUTURE_STATE_COMPLETE)
 				;
 		}
-		spent += bench_now_ns() - begin;
+		spent[run] = bench_now_ns() - begin;
 	}
+	const double ns = bench_median(spent, runs) / (double)chains;
 	free(memory);
-	return (double)spent / (double)(runs * chains);
+	free(spent);
+	return ns;
 }
 
 static double chain_walk(const struct bench_case *bench_case)

@@ -49,6 +49,20 @@ uint64_t bench_cpu_ns(void)
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+static int compare_u64(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a;
+	const uint64_t y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+double bench_median(uint64_t *samples, size_t count)
+{
+	qsort(samples, count, sizeof(*samples), compare_u64);
+	return (double)samples[count / 2];
+}
+
 void bench_fail(const char *what)
 {
 	fprintf(stderr, "hashloom-bench: %s\n", what);

@@ -260,14 +260,6 @@ static void *ping_after_a_pause(void *arg)
 	return NULL;
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a;
-	const uint64_t y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static double wake_to_seen(const struct bench_case *bench_case)
 {
 	struct runtime *const runtime = runtime_new();
@@ -288,8 +280,7 @@ static double wake_to_seen(const struct bench_case *bench_case)
 		samples[i] = seen_at_ns - ping.woken_at_ns;
 	}
 	runtime_delete(runtime);
-	qsort(samples, LATENCY_SAMPLES, sizeof(samples[0]), compare_u64);
-	return (double)samples[LATENCY_SAMPLES / 2];
+	return bench_median(samples, LATENCY_SAMPLES);
 }
 
 /* ---- cost of a completion among many that wait ---------------------------------------------------- */

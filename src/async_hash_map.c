@@ -100,6 +100,15 @@ static struct value *value_at(const struct async_hash_map *map, uint32_t cell)
 	return hl_aha_value(&policy, &map->array, cell);
 }
 
+/* The state of a removed value was brought to 0 by this thread. */
+static void bury(struct async_hash_map *map, uint32_t cell)
+{
+	struct value *const value = value_at(map, cell);
+
+	block_delete(map, value->block, value->size);
+	hl_aha_release(&policy, &map->array, cell);
+}
+
 /* Takes a pin back; the last one on a removed value frees the block and the cell. */
 static void unpin(struct async_hash_map *map, uint32_t cell)
 {
@@ -109,10 +118,20 @@ static void unpin(struct async_hash_map *map, uint32_t cell)
 	/* acq_rel. pairs with [AM-2] in itself. orders the reads of the block before its free */
 	if (hl_u64_fetch_sub_acq_rel(&value->state, PIN) != (DYING | PIN))
 		return;
-	if (!hl_u64_cas_acq_rel(&value->state, &expected, 0))
-		return;
-	block_delete(map, value->block, value->size);
-	hl_aha_release(&policy, &map->array, cell);
+	if (hl_u64_cas_acq_rel(&value->state, &expected, 0))
+		bury(map, cell);
+}
+
+/* The same for whoever removed it, whose pin is most often the only one: one step instead of two. */
+static void unpin_removed(struct async_hash_map *map, uint32_t cell)
+{
+	uint64_t expected = DYING | PIN;
+
+	/* acq_rel. pairs with [AM-2] in unpin() */
+	if (hl_u64_cas_acq_rel(&value_at(map, cell)->state, &expected, 0))
+		bury(map, cell);
+	else
+		unpin(map, cell);
 }
 
 /* Pins the value in a cell if it is this key's. Returns whether it is. */
@@ -207,7 +226,9 @@ static enum future_state find_task(struct future_context *context, struct future
 		place->status = find_and_pin(map, data->key, place);
 	if (!map->is_large || data->purpose != FIND_AND_TOUCH || place->status != ASYNC_HASH_MAP_OK)
 		return FUTURE_STATE_COMPLETE;
+	/* Both ends: a small block often lies across two lines, of a large one the machine sees the rest coming. */
 	__builtin_prefetch(place->block);
+	__builtin_prefetch((const char *)place->block + place->size);
 	return FUTURE_STATE_RUNNING;
 }
 
@@ -321,7 +342,10 @@ static enum future_state unlink_task(struct future_context *context, struct futu
 		return FUTURE_STATE_RUNNING;
 	output->status = unlink_cell(map, place->hash, place->cell);
 	hl_aha_unlock(&map->array, place->hash);
-	unpin(map, place->cell);
+	if (output->status == ASYNC_HASH_MAP_OK)
+		unpin_removed(map, place->cell);
+	else
+		unpin(map, place->cell);
 	return FUTURE_STATE_COMPLETE;
 }
 

@@ -1355,6 +1355,12 @@ static void test_map_a_large_table(void **state)
 	assert_int_equal(value_blocks(&stage), async_hash_map_count(stage.map));
 	for (size_t i = 0; i < KIT_COUNT(reserved_keys); i++)
 		assert_int_equal(put(&stage, reserved_keys[i], 8, 1), ASYNC_HASH_MAP_INVALID_KEY);
+	/* values of all sizes, none too: what is fetched is no more than there is */
+	for (size_t i = 0; i < KIT_COUNT(value_sizes); i++) {
+		assert_int_equal(put(&stage, CAPACITY + i, value_sizes[i], i), ASYNC_HASH_MAP_OK);
+		assert_value(&stage, CAPACITY + i, value_sizes[i], i);
+		assert_remove_ok(&stage, CAPACITY + i, value_sizes[i]);
+	}
 	stage_finish(&stage);
 }
 

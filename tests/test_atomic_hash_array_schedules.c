@@ -125,7 +125,8 @@ static void walk(struct program *program)
 	uint64_t position = 0;
 	uint64_t key;
 
-	while (hl_aha_next(&program->policy, &program->array, &position, &key) != NULL) {
+	for (void *value; (value = hl_aha_next(&program->policy, &program->array, &position, &key)) != NULL;) {
+		check_value(program, key, value);
 		if (key >= STABLE)
 			stable[key - STABLE]++;
 		else

@@ -198,7 +198,7 @@ FUTURE(async_hash_map_put_fut, struct async_hash_map_put_data, struct async_hash
  *           operations as it can); INVALID_KEY; MOVER_ERROR.
  * Threads:  any.  Progress: none here; polls never wait, but may return RUNNING when another thread
  *           is changing the same place of the table.
- * Order:    M.7.  Memory: the block, in a poll.  Cost: see docs; two or three polls with the synchronous mover.
+ * Order:    M.7.  Memory: the block, in a poll.  Cost: one poll with the synchronous mover, two for get and remove on a large table; see make bench.
  * Lifetime: the future may be copied until its first poll.
  */
 HASHLOOM_API struct async_hash_map_put_fut async_hash_map_put(struct async_hash_map *map, struct vdm *vdm, uint64_t key,

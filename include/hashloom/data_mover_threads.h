@@ -57,7 +57,7 @@ HASHLOOM_API struct data_mover_threads *data_mover_threads_new(size_t nthreads, 
 
 /*
  * data_mover_threads_default: as data_mover_threads_new() with one worker for each CPU that the process may run on, less
- * the caller's (at least 1, at most 8), a queue of 1,024 and the waker.
+ * the caller's (at least 1, at most 8), a queue of 8,192 and the waker.
  */
 HASHLOOM_API struct data_mover_threads *data_mover_threads_default(void);
 
