@@ -35,6 +35,8 @@
 
 #include <hashloom/atomic_hash_array_core.h>
 
+#include <errno.h>
+
 #define LIVE ((uint64_t)1 << 63)
 #define DYING ((uint64_t)1 << 62)
 #define PIN ((uint64_t)1)
@@ -426,6 +428,7 @@ struct async_hash_map_put_fut async_hash_map_put(struct async_hash_map *map, str
 	chain.data.vdm = vdm;
 	chain.data.value = value;
 	chain.data.size = size;
+	chain.output.status = ASYNC_HASH_MAP_INCOMPLETE;
 	FUTURE_CHAIN_INIT_FORWARD(&chain);
 	return chain;
 }
@@ -485,6 +488,7 @@ struct async_hash_map_get_copy_fut async_hash_map_get_copy(struct async_hash_map
 	chain.output.value = NULL;
 	chain.output.size = 0;
 	chain.output.copied = 0;
+	chain.output.status = ASYNC_HASH_MAP_INCOMPLETE;
 	FUTURE_CHAIN_INIT_FORWARD(&chain);
 	return chain;
 }
@@ -522,6 +526,7 @@ struct async_hash_map_remove_fut async_hash_map_remove(struct async_hash_map *ma
 	FUTURE_CHAIN_ENTRY_LAZY_INIT(&chain.data.unlink, remove_unlink_init, NULL, remove_map, NULL);
 	chain.output.key = 0;
 	chain.output.size = 0;
+	chain.output.status = ASYNC_HASH_MAP_INCOMPLETE;
 	FUTURE_CHAIN_INIT_FORWARD(&chain);
 	return chain;
 }
@@ -551,6 +556,7 @@ struct async_hash_map_lookup_fut async_hash_map_lookup(struct async_hash_map *ma
 	FUTURE_CHAIN_ENTRY_INIT(&chain.data.find, chain.data.find.fut, lookup_map, NULL);
 	chain.output.id = 0;
 	chain.output.size = 0;
+	chain.output.status = ASYNC_HASH_MAP_INCOMPLETE;
 	FUTURE_CHAIN_INIT_FORWARD(&chain);
 	return chain;
 }
@@ -564,10 +570,14 @@ struct async_hash_map *async_hash_map_new_with_allocator(size_t capacity, const 
 	struct async_hash_map *const map =
 		allocator.allocate(allocator.context, sizeof(*map), alignment, HASHLOOM_ALLOC_ZEROED);
 
-	if (map == NULL)
+	if (map == NULL) {
+		errno = ENOMEM;
 		return NULL;
-	if (hl_aha_create(&policy, &map->array, capacity, HL_AHA_LOAD_PERMILLE, &allocator) != HASHLOOM_OK) {
+	}
+	const int error = hl_aha_create(&policy, &map->array, capacity, HL_AHA_LOAD_PERMILLE, &allocator);
+	if (error != HASHLOOM_OK) {
 		allocator.release(allocator.context, map, sizeof(*map), alignment);
+		errno = error == HASHLOOM_ERROR_NO_MEMORY ? ENOMEM : EINVAL;
 		return NULL;
 	}
 	map->allocator = allocator;

@@ -30,11 +30,15 @@ static void *operation_new(struct vdm *vdm, const enum vdm_operation_type type)
 	struct data_mover_sync *const mover = (struct data_mover_sync *)vdm;
 	hl_u32 *const operations = &mover->stripes[hl_thread_stripe()].operations;
 
+	uint32_t count = hl_u32_load_relaxed(operations);
+
 	(void)type;
-	if (hl_u32_fetch_add_relaxed(operations, 1) < OPERATIONS_MAX)
-		return operations;
-	hl_u32_fetch_sub_relaxed(operations, 1);
-	return NULL;
+	/* Each failed turn is another's success. A refused one never takes a place, not even for a moment. */
+	do {
+		if (count >= OPERATIONS_MAX)
+			return NULL;
+	} while (!hl_u32_cas_relaxed(operations, &count, count + 1));
+	return operations;
 }
 
 static int operation_start(void *data, const struct vdm_operation *operation, struct future_notifier *notifier)

@@ -189,6 +189,25 @@ static void assert_value(struct stage *stage, uint64_t key, size_t size, uint64_
 
 /* ---- new, delete, texts -------------------------------------------------------------------------------------- */
 
+/* Who forgets to poll is not told that all went well. */
+static void test_map_M6_what_was_not_polled_is_incomplete(void **state)
+{
+	struct async_hash_map *const map = async_hash_map_new(1);
+
+	(void)state;
+	assert_non_null(map);
+	const struct async_hash_map_put_fut put = async_hash_map_put(map, NULL, 1, NULL, 0);
+	const struct async_hash_map_get_copy_fut get = async_hash_map_get_copy(map, NULL, 1, NULL, 0);
+	const struct async_hash_map_remove_fut remove = async_hash_map_remove(map, 1);
+	const struct async_hash_map_lookup_fut lookup = async_hash_map_lookup(map, 1);
+
+	assert_int_equal(put.output.status, ASYNC_HASH_MAP_INCOMPLETE);
+	assert_int_equal(get.output.status, ASYNC_HASH_MAP_INCOMPLETE);
+	assert_int_equal(remove.output.status, ASYNC_HASH_MAP_INCOMPLETE);
+	assert_int_equal(lookup.output.status, ASYNC_HASH_MAP_INCOMPLETE);
+	async_hash_map_delete(map);
+}
+
 static void test_map_every_status_has_a_text(void **state)
 {
 	static const struct {
@@ -202,6 +221,7 @@ static void test_map_every_status_has_a_text(void **state)
 		{ ASYNC_HASH_MAP_NO_MEMORY, "no memory" },
 		{ ASYNC_HASH_MAP_INVALID_KEY, "invalid key" },
 		{ ASYNC_HASH_MAP_MOVER_ERROR, "mover error" },
+		{ ASYNC_HASH_MAP_INCOMPLETE, "incomplete" },
 	};
 	size_t count = 0;
 
@@ -1536,6 +1556,7 @@ static int tear_down(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_map_M6_what_was_not_polled_is_incomplete),
 		cmocka_unit_test(test_map_every_status_has_a_text),
 		cmocka_unit_test(test_map_new_takes_capacities_from_1_to_3_billion),
 		cmocka_unit_test(test_map_new_uses_the_default_allocator),

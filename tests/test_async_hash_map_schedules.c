@@ -484,6 +484,53 @@ static void test_map_schedules_M1_two_puts_of_the_last_key_that_fits(void **stat
 	free(program);
 }
 
+/* ---- M.5, seen from inside --------------------------------------------------------------------------------------------------- */
+
+static void cycle(struct async_hash_map *map, struct vdm *vdm, uint64_t key, uint64_t old)
+{
+	struct async_hash_map_remove_fut remove = async_hash_map_remove(map, old);
+	struct async_hash_map_put_fut put = async_hash_map_put(map, vdm, key, &key, sizeof(key));
+
+	FUTURE_BUSY_POLL(&remove);
+	FUTURE_BUSY_POLL(&put);
+	assert_int_equal(put.output.status, ASYNC_HASH_MAP_OK);
+}
+
+/* However many keys came and went, a search goes no further than the keys that are there make it go. */
+static void test_map_M5_overflow_counts_are_those_of_the_keys_present(void **state)
+{
+	struct kit_mover mover;
+	unsigned overflowed = 0;
+
+	(void)state;
+	kit_mover_init(&mover);
+	for (size_t capacity = 1; capacity <= 600; capacity += 33) {
+		struct async_hash_map *const map = async_hash_map_new(capacity);
+		uint64_t key = 0;
+
+		assert_non_null(map);
+		for (; key < 3000; key++) {
+			cycle(map, &mover.vdm, key, key - capacity);
+			if (key % 100 == 0)
+				assert_null(kit_lines_error(&policy, &map->array, 0));
+		}
+		assert_null(kit_lines_error(&policy, &map->array, 0));
+		assert_null(states_error(map));
+		for (uint64_t group = 0; group < map->array.groups_count; group++)
+			overflowed += hl_aha_line_overflow(hl_aha_line_load(&map->array, group)) > 0;
+		for (uint64_t old = key - capacity; old < key; old++) {
+			struct async_hash_map_remove_fut remove = async_hash_map_remove(map, old);
+
+			FUTURE_BUSY_POLL(&remove);
+			assert_int_equal(remove.output.status, ASYNC_HASH_MAP_OK);
+		}
+		for (uint64_t group = 0; group < map->array.groups_count; group++)
+			assert_int_equal(hl_aha_line_overflow(hl_aha_line_load(&map->array, group)), 0);
+		async_hash_map_delete(map);
+	}
+	assert_true(overflowed > 20);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -491,6 +538,7 @@ int main(void)
 		cmocka_unit_test(test_map_schedules_in_several_groups),
 		cmocka_unit_test(test_map_schedules_a_put_after_a_miss_does_not_find_the_key),
 		cmocka_unit_test(test_map_schedules_M1_two_puts_of_the_last_key_that_fits),
+		cmocka_unit_test(test_map_M5_overflow_counts_are_those_of_the_keys_present),
 	};
 
 	return KIT_RUN(tests);

@@ -1228,6 +1228,42 @@ static void unions_init(struct unions_fut *chain, const struct kit_recipe recipe
 	INIT_CHAIN(chain);
 }
 
+struct forgotten_nothing {
+	uint64_t unused;
+};
+
+FUTURE(forgotten_step, struct forgotten_nothing, struct forgotten_nothing);
+
+static enum future_state forgotten_task(struct future_context *context, struct future_notifier *notifier)
+{
+	(void)context;
+	(void)notifier;
+	return FUTURE_STATE_COMPLETE;
+}
+
+struct forgotten_data {
+	FUTURE_CHAIN_ENTRY(struct forgotten_step, only);
+	int behind;
+};
+
+FUTURE(forgotten_fut, struct forgotten_data, struct forgotten_nothing);
+
+/* A last entry that was not declared so: what is too short for an entry is not taken for one. */
+static void test_chain_ends_before_what_is_too_short_for_an_entry(void **state)
+{
+	struct forgotten_fut chain;
+	struct forgotten_step step;
+
+	(void)state;
+	memset(&chain, 0xff, sizeof(chain));
+	FUTURE_INIT(&step, forgotten_task);
+	FUTURE_CHAIN_ENTRY_INIT(&chain.data.only, step, NULL, NULL);
+	FUTURE_CHAIN_INIT(&chain);
+	assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&chain), NULL), FUTURE_STATE_COMPLETE);
+	assert_int_equal(chain.data.behind, -1);
+}
+
+
 static void test_entries_may_be_unions(void **state)
 {
 	struct unions_fut chain;
@@ -1959,6 +1995,7 @@ int main(void)
 		NOT_FORWARD(test_chain_flags),
 		ALSO_FORWARD(test_WENT_ON_when_a_poll_finished_one_entry_and_stopped_at_another),
 		ALSO_FORWARD(test_WENT_ON_of_a_chain_in_a_chain),
+		cmocka_unit_test_setup(test_chain_ends_before_what_is_too_short_for_an_entry, setup),
 		ALSO_FORWARD(test_entries_may_be_unions),
 		NOT_FORWARD(test_C4_unions_may_be_sent_back),
 		NOT_FORWARD(test_entries_made_by_hand),

@@ -24,7 +24,9 @@
  *        at most buffer_size bytes to the buffer.
  *   M.4  Readers do not exclude each other. A remove takes effect at once; the last reader frees the block.
  *   M.5  Up to `capacity` keys can be present. A removed key's room can be used by any other key, as soon as the last reader
- *        of its value is done, and puts and removes without end do not slow the map down.
+ *        of its value is done, and puts and removes without end do not slow the map down (but for keys that were chosen to).
+ *        A put that runs beside others may be told FULL when one of those holds the last place but has not published,
+ *        or frees one but has not finished.
  *   M.6  An operation that is not OK has no effect. Its output holds nothing but the status (get_copy
  *        with MOVER_ERROR: the buffer's content is undefined).
  *   M.7  What was written before a put's first poll is visible to a get that sees the value.
@@ -56,7 +58,8 @@ struct async_hash_map;
 	X(ASYNC_HASH_MAP_FULL, "full")                                                             \
 	X(ASYNC_HASH_MAP_NO_MEMORY, "no memory")                                                   \
 	X(ASYNC_HASH_MAP_INVALID_KEY, "invalid key")                                               \
-	X(ASYNC_HASH_MAP_MOVER_ERROR, "mover error")
+	X(ASYNC_HASH_MAP_MOVER_ERROR, "mover error")                                               \
+	X(ASYNC_HASH_MAP_INCOMPLETE, "incomplete") /* the future was not polled to its end */
 
 enum async_hash_map_status {
 #define HL_STATUS_ENUM(name, text) name,
@@ -72,9 +75,9 @@ enum async_hash_map_status {
 /*
  * async_hash_map_new: makes a map.
  * capacity: keys that can be present at the same time, 1 to 3 * 10^9.
- * Returns:  the map, or NULL: capacity out of range, or no memory.
+ * Returns:  the map, or NULL: capacity out of range (errno EINVAL), or no memory (ENOMEM).
  * Threads:  any.  Progress: that of malloc.  Order: none.
- * Memory:   about 42 bytes for each key of the capacity, untouched until used; a block for each value, through malloc.
+ * Memory:   about 42 bytes for each key of the capacity, untouched until used; a block for each value.
  * Cost:     an allocation or two.
  * Lifetime: until async_hash_map_delete().
  */
@@ -189,7 +192,7 @@ FUTURE(async_hash_map_put_fut, struct async_hash_map_put_data, struct async_hash
 /*
  * async_hash_map_put: a future that adds a key with a copy of a value. A key that is present keeps its value.
  * map:      of async_hash_map_new().
- * vdm:      the mover that copies; must live until the future is complete.
+ * vdm:      the mover that copies, not NULL; must live until the future is complete.
  * key:      0 to ASYNC_HASH_MAP_KEY_MAX.
  * value:    size readable bytes, until the future is complete; may be NULL if size is 0.
  * size:     bytes, 0 is fine.
@@ -199,7 +202,7 @@ FUTURE(async_hash_map_put_fut, struct async_hash_map_put_data, struct async_hash
  * Threads:  any.  Progress: none here; polls never wait, but may return RUNNING when another thread
  *           is changing the same place of the table.
  * Order:    M.7.  Memory: the block, in a poll.  Cost: one poll with the synchronous mover, two for get and remove on a large table; see make bench.
- * Lifetime: the future may be copied until its first poll.
+ * Lifetime: the future may be copied until its first poll. A complete one cannot be started again: make another.
  */
 HASHLOOM_API struct async_hash_map_put_fut async_hash_map_put(struct async_hash_map *map, struct vdm *vdm, uint64_t key,
 							      const void *value, size_t size);

@@ -29,7 +29,8 @@
  *   A.5  With HASHLOOM_REUSE_ANY_KEY an erased entry's cell may be given to any key at once. Whoever reads a value while
  *        others erase must bring a protection of his own into the value (as async_hash_map.c does).
  *   A.6  entries_max entries fit, at least (NEVER: counting erased ones). An insert that finds no room changes nothing; with NEVER
- *        that key will not find room any more in any thread.
+ *        that key will not find room any more in any thread. With ANY_KEY, beside erases and with nearly all cells
+ *        taken, an insert may miss the room that they make.
  *   A.7  An iteration gives each entry that is there all the time exactly once, others at most once for each insert, and ends.
  *
  * Which calls may run together: all of them, but for create and destroy.
@@ -50,7 +51,7 @@ struct atomic_hash_array;
 struct atomic_hash_array_config {
 	size_t value_size;	       /* bytes, 0 to 2^30 */
 	size_t value_alignment;	       /* a power of two up to 64; 0: 8, or less if value_size is */
-	unsigned load_permille;	       /* entries_max per thousand cells, 1 to 1000; 0: 800 */
+	unsigned load_permille;	       /* entries_max per thousand cells, 1 to 1000; 0: 800. ANY_KEY: not above 950, or misses get slow */
 	enum hashloom_reuse reuse;     /* default: HASHLOOM_REUSE_NEVER */
 	atomic_hash_array_hash_fn hash; /* its upper half and lowest byte count; must not block; NULL: our own */
 	const struct hashloom_allocator *allocator; /* copied; NULL: the default */

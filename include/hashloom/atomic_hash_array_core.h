@@ -33,9 +33,11 @@
  * which is for ever; so all inserts of a key walk the same path.
  *
  * Reuse `any_key`. A cell goes back to EMPTY, so the first free cell is not the same for everybody. Instead the
- * writers of a key exclude each other by the lock bit of its home group, for a search and a few stores, never for a copy.
+ * writers of a key exclude each other by the lock bit of its home group, for a search, a value and a few stores.
  * The overflow count of a group is the number of entries that went past it; an erase takes its entry off again, so there are no
- * tombstones, and the array does not age. A count of 127 stays for ever (it only costs time). F14's way.
+ * tombstones, and the array does not age. A count of 127 stays for ever: it only costs time, but at a load of nearly 1 all groups
+ * come to it. An insert looks for room in one group after the other; room that is freed behind it while another writer fills what was
+ * free ahead of it is not seen. F14's way.
  *
  * Finds take no lock and write nothing. They walk at most all groups: wait-free.
  *
@@ -365,12 +367,12 @@ HL_ALWAYS_INLINE enum hl_aha_claim_result hl_aha_claim(const struct hl_aha_polic
 		const struct hl_aha_line line = hl_aha_line_load(array, group);
 		enum hl_aha_claim_result result;
 
-		for (unsigned lanes = hl_aha_line_match(line, tag); lanes != 0; lanes &= lanes - 1) {
-			*id = hl_aha_id(group, lanes);
-			if (hl_aha_await_cell(hl_aha_key_word(policy, array, *id)) == ~key)
-				return HL_AHA_PRESENT;
-		}
-		if (hl_aha_claim_lane(policy, array, key, group, hl_aha_line_match(line, 0), &result, id))
+		/*
+		 * Lanes with the key's tag go through the compare-and-swap as free ones do: on a machine that shows the tag before
+		 * the claim of its cell, a look at the key word alone could see EMPTY and pass.
+		 */
+		if (hl_aha_claim_lane(policy, array, key, group, hl_aha_line_match(line, tag) | hl_aha_line_match(line, 0),
+				      &result, id))
 			return result;
 		/* Ordered by [AHA-1]: whoever hears of an entry further on sees that this group overflows. */
 		if (hl_aha_line_overflow(line) == 0)

@@ -236,7 +236,7 @@ static inline size_t future_context_get_size(struct future_context *context)
 
 /*
  * future_poll: lets a future do what it can now.
- * future:   initialised by one of the macros; need not be complete.
+ * future:   initialised by one of the macros; may be complete already.
  * notifier: handed to the task as it is; NULL: the caller will poll again without being told.
  * Returns:  the new state, which is also stored in the future.
  * Threads:  one poll of one future at a time; different threads may take turns.
@@ -336,7 +336,7 @@ struct __attribute__((may_alias)) future_chain_entry {
 
 /*
  * Declare an entry, as a member of the chain's data struct. Entries come first and side by side. Without
- * a LAST the entries fill the whole struct; behind a LAST other members may follow.
+ * a LAST the entries must fill the whole struct, or the chain runs into what follows; behind a LAST other members may follow.
  */
 #define FUTURE_CHAIN_ENTRY(future_type, name) HL_CHAIN_ENTRY(future_type, name, 1)
 #define FUTURE_CHAIN_ENTRY_LAST(future_type, name) HL_CHAIN_ENTRY(future_type, name, 2)
@@ -410,7 +410,9 @@ static inline struct future_chain_entry *hl_chain_next(struct future_context *ch
 {
 	char *const next = (char *)entry + hl_chain_entry_size(entry);
 
-	if (FUTURE_CHAIN_ENTRY_IS_LAST(entry) || next >= hl_chain_end(chain))
+	/* What is too short for an entry is the end, too: padding, or a member behind a last entry that was not declared so. */
+	if (FUTURE_CHAIN_ENTRY_IS_LAST(entry) ||
+	    hl_chain_end(chain) - next < (ptrdiff_t)sizeof(struct future_chain_entry))
 		return NULL;
 	return (struct future_chain_entry *)(void *)next;
 }
@@ -672,10 +674,7 @@ static inline int hl_chain_link(char *at, char *end, unsigned align_log2_max)
 	return 1;
 }
 
-/*
- * Where the compiler can clear gaps (gcc in C), nothing is left over in them. Elsewhere (clang, C++) a chain that holds
- * something aligned to more than 8 bytes must be made in zeroed memory (memset).
- */
+/* Clears the gaps between members, so that nothing is left over in them. */
 #if defined(__has_builtin) && !defined(__cplusplus)
 #if __has_builtin(__builtin_clear_padding)
 #define HL_CLEAR_PADDING(pointer) __builtin_clear_padding(pointer)
@@ -696,7 +695,10 @@ static inline int hl_chain_link(char *at, char *end, unsigned align_log2_max)
 		}                                                                                  \
 	} while (0)
 
-/* Makes a future, whose data begin with entries that are initialised already, a chain. */
+/*
+ * Makes a future a chain. The last step: every entry has been initialised by a macro above before. With clang, and in C++, a chain
+ * that holds something aligned to more than 8 bytes must have been made in zeroed memory (memset).
+ */
 #define FUTURE_CHAIN_INIT(futurep)                                                                 \
 	do {                                                                                       \
 		FUTURE_INIT_EXT(futurep, future_chain_impl, future_chain_has_property);            \
@@ -704,8 +706,8 @@ static inline int hl_chain_link(char *at, char *end, unsigned align_log2_max)
 	} while (0)
 
 /*
- * The same for a chain that is never sent back (C.4 does not hold): a poll costs the same however many entries are behind it.
- * Its first entry was initialised by one of the macros above.
+ * The same for a chain that is never sent back (C.4 does not hold): a poll costs the same however many entries are behind
+ * it. The last step, too.
  */
 #define FUTURE_CHAIN_INIT_FORWARD(futurep)                                                         \
 	do {                                                                                       \

@@ -26,7 +26,8 @@
  *   R.4  The array is only read. Complete futures in it, one future twice and n = 0 are fine.
  *   R.5  A completion costs the same however many other futures wait for their wakers.
  *   R.6  A waker may be called from any thread, from inside of the poll, twice, and late: until
- *        runtime_delete() a late call does no harm.
+ *        runtime_delete() a late call does no harm (a thread that is stopped in the middle of one may hold up
+ *        other wakes of the same slot until it goes on).
  *   R.7  With nothing due the thread sleeps on a futex until it is woken. Futures without a waker are
  *        looked at after at most 1/4 of the time that passed without progress, and at most 5 ms
  *        (longer only if looking at all of them takes longer than 1/256 of that).

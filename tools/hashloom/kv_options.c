@@ -26,7 +26,7 @@ static const char help[] =
 	"  --in-flight N      puts that are under way at the same time, 1 to 65536 (default: 64)\n"
 	"  --mover M          who copies the values: sync (this thread) or threads (default: "
 	"sync)\n"
-	"  --threads N        workers of the threads mover, 1 to 65535 (default: by the CPUs)\n"
+	"  --threads N        workers of --mover threads, 1 to 65535 (default: by the CPUs)\n"
 	"  --delimiter C      one character, or \\t (default: a tab)\n"
 	"  --key-base N       base of the keys, 2 to 36, also in commands (default: 10); digits "
 	"in\n"
