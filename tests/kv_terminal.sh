@@ -13,6 +13,10 @@ if ! command -v script >/dev/null; then
 	echo 'skipped: script is missing (package bsdutils)'
 	exit 0
 fi
+if ! script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+	echo 'skipped: no terminal can be opened here (is /dev/pts mounted?)'
+	exit 0
+fi
 export TERM=xterm
 # Markers around the prompt, which tell pasted text, would be in the way.
 export INPUTRC="$WORK/inputrc"
