@@ -455,4 +455,11 @@ static inline void kit_mover_init(struct kit_mover *mover)
 	mover->news_left = UINT32_MAX;
 }
 
+/* Whether threads met is the scheduler's doing, and no reason to fail; but a run in which they never do shows less. */
+static inline void kit_note_luck(uint64_t meetings)
+{
+	if (meetings == 0)
+		print_message("note: the threads did not meet in this run\n");
+}
+
 #endif

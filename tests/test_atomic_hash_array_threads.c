@@ -585,7 +585,7 @@ static void run_chase(unsigned threads, atomic_hash_array_hash_fn hash, enum has
 	chase->keys = keys;
 	map_init(&chase->map, reuse == HASHLOOM_REUSE_NEVER ? keys : 2, 8, hash, reuse);
 	kit_gang_run(&gang);
-	assert_true(hl_u64_load_relaxed(&chase->hits) > 0);
+	kit_note_luck(hl_u64_load_relaxed(&chase->hits));
 	map_finish(&chase->map);
 	free(chase);
 }
@@ -696,7 +696,7 @@ static void run_walk(unsigned threads, unsigned stable, size_t entries_max, atom
 	walk->turns = KIT_REPEAT(100);
 	map_init(&walk->map, entries_max, 16, hash, reuse);
 	kit_gang_run(&gang);
-	assert_true(hl_u64_load_relaxed(&walk->comers_seen) > 0);
+	kit_note_luck(hl_u64_load_relaxed(&walk->comers_seen));
 	map_verify(&walk->map);
 	map_finish(&walk->map);
 	free(walk);
