@@ -12,7 +12,7 @@ FIXED_ADDRESSES := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo seta
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: build run test bench install clean help
+.PHONY: build run test bench bench-quick install clean help
 
 build:
 	@scripts/packages.sh build
@@ -34,12 +34,17 @@ test-%:
 	cmake --build --preset $* --parallel $(JOBS)
 	$(FIXED_ADDRESSES) ctest --preset $*
 
-bench:
+BENCH_FILES := --json build/bench/results.json --markdown build/bench/results.md --tsv build/bench/results.tsv
+
+bench: BENCH_MODE :=
+bench-quick: BENCH_MODE := --quick
+bench bench-quick:
 	@scripts/packages.sh bench
 	cmake --preset release -DHASHLOOM_TESTS=OFF
 	cmake --build --preset release --parallel $(JOBS) --target bench_program
 	mkdir -p build/bench
-	build/release/hashloom-bench --json build/bench/results.json
+	build/release/hashloom-bench $(BENCH_MODE) $(BENCH_FILES)
+	bench/plot.sh build/bench/results.tsv build/bench/plots
 
 install: build
 	cmake --install build/release --prefix $(PREFIX)
@@ -52,6 +57,7 @@ help:
 	@echo 'make run        look characters up in the Unicode table with build/release/hashloom'
 	@echo 'make test       build and test three times: release, asan, tsan'
 	@echo 'make test-NAME  one configuration: release, debug, asan, tsan or coverage'
-	@echo 'make bench      run the benchmarks; raw data go to build/bench/results.json'
+	@echo 'make bench      run the benchmarks (10 minutes): build/bench/results.json, results.md, plots/'
+	@echo 'make bench-quick  the same with fewer and smaller maps (1 minute)'
 	@echo 'make install    install under PREFIX ($(PREFIX))'
 	@echo 'make clean      remove build/'

@@ -171,4 +171,4 @@ static const struct bench_case cases[] = {
 	CHAIN_CASES(64),
 };
 
-const struct bench_group bench_futures = { cases, sizeof(cases) / sizeof(cases[0]) };
+const struct bench_group bench_futures = { cases, sizeof(cases) / sizeof(cases[0]), 1 };

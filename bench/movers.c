@@ -104,4 +104,4 @@ static const struct bench_case cases[] = {
 	{ "copy_in_flight", "threads", 1048576, 2, copy_in_flight_threads, 0, 0 },
 };
 
-const struct bench_group bench_movers = { cases, sizeof(cases) / sizeof(cases[0]) };
+const struct bench_group bench_movers = { cases, sizeof(cases) / sizeof(cases[0]), 1 };

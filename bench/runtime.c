@@ -392,14 +392,14 @@ static const struct bench_case cases[] = {
 	{ "wait_multiple", "bare_loop", 4096, 1, wait_multiple_bare, 0, 0 },
 	{ "wait_multiple", "hashloom", 65536, 1, wait_multiple_ours, 0, 0 },
 	{ "wait_multiple", "bare_loop", 65536, 1, wait_multiple_bare, 0, 0 },
-	{ "idle_cpu_waker", "hashloom", 1, 2, idle_cpu_waker, 0, 5 },
-	{ "idle_cpu_waker", "hashloom", 16384, 2, idle_cpu_waker, 0, 5 },
-	{ "idle_cpu_in_turn", "hashloom", 1, 2, idle_cpu_in_turn, 0, 5 },
-	{ "idle_cpu_in_turn", "hashloom", 16384, 2, idle_cpu_in_turn, 0, 5 },
+	{ "idle_cpu_waker", "hashloom", 1, 2, idle_cpu_waker, 0, 2 },
+	{ "idle_cpu_waker", "hashloom", 16384, 2, idle_cpu_waker, 0, 2 },
+	{ "idle_cpu_in_turn", "hashloom", 1, 2, idle_cpu_in_turn, 0, 2 },
+	{ "idle_cpu_in_turn", "hashloom", 16384, 2, idle_cpu_in_turn, 0, 2 },
 	{ "wake_to_seen", "hashloom", 1, 2, wake_to_seen, 0, 0 },
 	{ "wake_among", "hashloom", 4096, 1, wake_among, 0, 0 },
 	{ "wake_among", "hashloom", 65536, 1, wake_among, 0, 0 },
 	{ "wake_among", "hashloom", 1048576, 1, wake_among, 0, 0 },
 };
 
-const struct bench_group bench_runtime = { cases, sizeof(cases) / sizeof(cases[0]) };
+const struct bench_group bench_runtime = { cases, sizeof(cases) / sizeof(cases[0]), 1 };

@@ -13,7 +13,9 @@
 #include <hashloom/data_mover_sync.h>
 #include <hashloom/data_mover_threads.h>
 #include <hashloom/data_mover_dml.h>
+#include <hashloom/atomic_hash_map.h>
 #include <hashloom/atomic_hash_array.h>
+#include <hashloom/intern.h>
 #include <hashloom/async_hash_map.h>
 
 #endif

@@ -11,8 +11,12 @@ cd "${3:-$(dirname "$0")/..}/include"
 include() # HEADER NUMBER
 {
 	case $1 in
-	*_typed.h) # a template: each inclusion makes another map
+	*array_typed.h) # a template: each inclusion makes another array
 		printf '#define ATOMIC_HASH_ARRAY_NAME map_%s\n#define ATOMIC_HASH_ARRAY_VALUE int\n' "$2" ;;
+	*map_typed.h)
+		printf '#define ATOMIC_HASH_MAP_NAME map_%s\n#define ATOMIC_HASH_MAP_VALUE int\n' "$2" ;;
+	*map_urcu.h) # goes with any flavour of liburcu, which is the user's to include
+		echo '#include <urcu-qsbr.h>' ;;
 	esac
 	printf '#include <%s>\n' "$1"
 }

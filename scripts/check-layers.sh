@@ -17,7 +17,7 @@ errors:                base
 atomic:                base
 alloc:                 base atomic
 futex:                 base atomic alloc
-thread_stripe:         base atomic alloc
+thread_stripe:         base atomic
 FIRST_LINE = base atomic alloc futex thread_stripe
 
 future:                FIRST_LINE
@@ -31,13 +31,18 @@ data_mover_dml:        FIRST_LINE future vdm memory
 MOVERS = vdm data_mover_sync data_mover_threads data_mover_dml
 
 atomic_hash_array_core:   FIRST_LINE
-atomic_hash_array_typed:  FIRST_LINE atomic_hash_array_core
-atomic_hash_array:        FIRST_LINE atomic_hash_array_core atomic_hash_array_typed
-ARRAYS = atomic_hash_array_core atomic_hash_array_typed atomic_hash_array
+atomic_hash_map_core:     FIRST_LINE atomic_hash_array_core
+atomic_hash_map_typed:    FIRST_LINE atomic_hash_array_core atomic_hash_map_core
+atomic_hash_map:          FIRST_LINE atomic_hash_array_core atomic_hash_map_core
+atomic_hash_map_urcu:     FIRST_LINE atomic_hash_array_core atomic_hash_map
+atomic_hash_array_typed:  FIRST_LINE atomic_hash_map_typed
+atomic_hash_array:        FIRST_LINE atomic_hash_array_core atomic_hash_map
+intern:                   FIRST_LINE atomic_hash_array_core atomic_hash_map_core
+MAPS = atomic_hash_array_core atomic_hash_array_typed atomic_hash_array atomic_hash_map_core atomic_hash_map_typed atomic_hash_map
 
-async_hash_map:        FIRST_LINE future vdm ARRAYS
+async_hash_map:        FIRST_LINE future vdm MAPS
 
-PUBLIC = base atomic alloc future runtime MOVERS ARRAYS async_hash_map
+PUBLIC = base atomic alloc thread_stripe future runtime MOVERS MAPS intern async_hash_map
 hashloom:              PUBLIC
 tools:                 PUBLIC hashloom
 

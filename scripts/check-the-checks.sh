@@ -52,4 +52,9 @@ echo 'int hl_stray(void); int hl_stray(void) { return 0; }' |
 	"$cc" -x c -shared -fPIC -o "$dir/stray.so" -
 expect_red hl_stray "$tree/scripts/check-exports.sh" "$dir/stray.so"
 
+fresh_copy
+sed -i 's/return policy->hash != NULL .*/uint64_t (*volatile hash)(uint64_t) = policy->hash; return hash(key);/' \
+	"$dir/tree/include/hashloom/atomic_hash_array_core.h"
+expect_red 'calls through a pointer' "$tree/scripts/check-machine-code.sh" "$cc" "$dir/tree/include"
+
 exit $failed

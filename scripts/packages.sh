@@ -4,7 +4,8 @@
 #
 # packages.sh GOAL: sees to the Debian packages that `make GOAL` needs (build, run, test or bench).
 # Silent if all are there. Otherwise root installs those that are lacking; anybody else is told their
-# names, with status 1. Where dpkg does not rule, it says what is needed, and the build goes on.
+# names, with status 1. Where dpkg does not rule, it says what is needed, and the build goes on. What is
+# merely wished for (the other maps that the benchmark compares with, its plots) is never an error.
 set -eu
 
 # package, a command that does as well wherever it comes from (or -), the goals
@@ -14,10 +15,23 @@ gcc              cc          build run test bench
 g++              c++         build run test bench
 pkg-config       pkg-config  build run test bench
 libreadline-dev  -           build run test bench
+libxxhash-dev    -           build run test bench
 unicode-data     -                 run test
 libcmocka-dev    -                     test
 libpmem2-dev     -                     test
+liburcu-dev      -                     test
 mandoc           mandoc                test
+'
+wishes='
+gnuplot-nox      gnuplot                    bench
+libabsl-dev      -                          bench
+libcds-dev       -                          bench
+libck-dev        -                          bench
+libcuckoo-dev    -                          bench
+libdpdk-dev      -                          bench
+libglib2.0-dev   -                          bench
+libtbb-dev       -                          bench
+liburcu-dev      -                          bench
 '
 
 is_there() # PACKAGE COMMAND
@@ -26,11 +40,11 @@ is_there() # PACKAGE COMMAND
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-lacking() # GOAL
+lacking() # LIST GOAL
 {
-	echo "$needs" | while read -r package command goals; do
+	echo "$1" | while read -r package command goals; do
 		case " $goals " in
-		*" $1 "*) is_there "$package" "$command" || echo "$package" ;;
+		*" $2 "*) is_there "$package" "$command" || echo "$package" ;;
 		esac
 	done
 }
@@ -47,10 +61,32 @@ apt_install() # PACKAGE...
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" </dev/null
 }
 
+# Installs what can be had, one by one: a package that this release lacks keeps back no other.
+apt_install_optional() # PACKAGE...
+{
+	echo "make $goal: installing, if they are to be had, $*" >&2
+	apt_knows "$@" || apt-get update || true
+	for package; do
+		apt_knows "$package" && apt_install "$package" || echo "make $goal: goes on without $package" >&2
+	done
+}
+
+wish_for() # PACKAGE...
+{
+	[ $# -gt 0 ] || return 0
+	if command -v dpkg-query >/dev/null && [ "$(id -u)" -eq 0 ]; then
+		apt_install_optional "$@"
+	else
+		echo "make $goal goes on without what Debian calls: $*" >&2
+	fi
+}
+
 goal=${1:?usage: packages.sh build|run|test|bench}
 # word splitting is meant: one package, one word
 # shellcheck disable=SC2046
-set -- $(lacking "$goal")
+wish_for $(lacking "$wishes" "$goal")
+# shellcheck disable=SC2046
+set -- $(lacking "$needs" "$goal")
 [ $# -gt 0 ] || exit 0
 
 if ! command -v dpkg-query >/dev/null; then

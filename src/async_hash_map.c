@@ -71,16 +71,15 @@ enum purpose {
 	FIND_AND_TOUCH, /* the same, and the block will be used */
 };
 
-static uint64_t hash_key(uint64_t key)
-{
-	return hl_aha_hash(key);
-}
-
 static const struct hl_aha_policy policy = {
+	.key_size = sizeof(hl_u64),
 	.value_size = sizeof(struct value),
 	.value_offset = offsetof(struct cell, value),
 	.cell_size = sizeof(struct cell),
-	.hash = hash_key,
+	.empty_key = UINT64_MAX,
+	.locked_word = 1,
+	.erased_word = 2,
+	.sealed_word = 3,
 	.reuse = HASHLOOM_REUSE_ANY_KEY,
 };
 
@@ -109,6 +108,19 @@ static void bury(struct async_hash_map *map, uint32_t cell)
 
 	block_delete(map, value->block, value->size);
 	hl_aha_release(&policy, &map->array, cell);
+}
+
+static uint32_t find_cell(const struct async_hash_map *map, uint64_t key, uint64_t hash)
+{
+	const struct hl_aha_lookup lookup = { .hash = hash, .word = hl_aha_word(&policy, key) };
+
+	return hl_aha_find(&policy, &map->array, &lookup);
+}
+
+/* Whether a cell is this key's. */
+static int is_cell_of(const struct async_hash_map *map, uint32_t cell, uint64_t key)
+{
+	return hl_aha_word_load_acquire(&policy, &map->array, cell) == hl_aha_word(&policy, key);
 }
 
 /* Takes a pin back; the last one on a removed value frees the block and the cell. */
@@ -142,7 +154,7 @@ static int pin_cell(struct async_hash_map *map, uint32_t cell, uint64_t key)
 	/* acquire. pairs with [AM-1] in publish(). if relaxed: block and key word may be those of before */
 	const uint64_t before = hl_u64_fetch_add_acquire(&value_at(map, cell)->state, PIN);
 
-	if ((before & LIVE) && hl_u64_load_acquire(hl_aha_key_word(&policy, &map->array, cell)) == ~key)
+	if ((before & LIVE) && is_cell_of(map, cell, key))
 		return 1;
 	unpin(map, cell);
 	return 0;
@@ -152,7 +164,7 @@ static int pin_cell(struct async_hash_map *map, uint32_t cell, uint64_t key)
 
 static enum async_hash_map_status find_and_pin(struct async_hash_map *map, uint64_t key, struct async_hash_map_place *place)
 {
-	const uint32_t cell = hl_aha_find(&policy, &map->array, key, place->hash);
+	const uint32_t cell = find_cell(map, key, place->hash);
 
 	/* A cell that is not the key's any more: it was removed while we looked. */
 	if (cell == HL_AHA_NONE || !pin_cell(map, cell, key))
@@ -169,11 +181,11 @@ static enum async_hash_map_status find_and_pin(struct async_hash_map *map, uint6
  */
 static int is_present(const struct async_hash_map *map, uint64_t key, uint64_t hash)
 {
-	const uint32_t cell = hl_aha_find(&policy, &map->array, key, hash);
+	const uint32_t cell = find_cell(map, key, hash);
 
 	/* acquire. pairs with [AM-1] in publish(): the key word is at least as new as the state */
 	return cell != HL_AHA_NONE && (hl_u64_load_acquire(&value_at(map, cell)->state) & LIVE) &&
-	       hl_u64_load_acquire(hl_aha_key_word(&policy, &map->array, cell)) == ~key;
+	       is_cell_of(map, cell, key);
 }
 
 static int is_full(const struct async_hash_map *map)
@@ -276,7 +288,7 @@ static int count_up(struct async_hash_map *map)
 /* The lock of the key's home is held. */
 static enum async_hash_map_status publish(struct async_hash_map *map, uint64_t key, const struct async_hash_map_place *place)
 {
-	if (hl_aha_find(&policy, &map->array, key, place->hash) != HL_AHA_NONE)
+	if (find_cell(map, key, place->hash) != HL_AHA_NONE)
 		return ASYNC_HASH_MAP_EXISTS;
 	if (!count_up(map))
 		return ASYNC_HASH_MAP_FULL;
@@ -293,7 +305,7 @@ static enum async_hash_map_status publish(struct async_hash_map *map, uint64_t k
 	const uint64_t before = hl_u64_fetch_add_release(&value->state, LIVE);
 	hl_assert((before & (LIVE | DYING)) == 0);
 	(void)before;
-	hl_aha_publish(&policy, &map->array, key, place->hash, cell);
+	hl_aha_publish(&policy, &map->array, hl_aha_word(&policy, key), place->hash, cell);
 	return ASYNC_HASH_MAP_OK;
 }
 
@@ -574,7 +586,9 @@ struct async_hash_map *async_hash_map_new_with_allocator(size_t capacity, const 
 		errno = ENOMEM;
 		return NULL;
 	}
-	const int error = hl_aha_create(&policy, &map->array, capacity, HL_AHA_LOAD_PERMILLE, &allocator);
+	const uint64_t groups = hl_aha_groups_for(capacity, HL_AHA_LOAD_PERMILLE);
+	const int error = groups == 0 ? HASHLOOM_ERROR_INVALID_ARGUMENT :
+					hl_aha_create(&policy, &map->array, groups, 0, &allocator);
 	if (error != HASHLOOM_OK) {
 		allocator.release(allocator.context, map, sizeof(*map), alignment);
 		errno = error == HASHLOOM_ERROR_NO_MEMORY ? ENOMEM : EINVAL;
@@ -582,7 +596,7 @@ struct async_hash_map *async_hash_map_new_with_allocator(size_t capacity, const 
 	}
 	map->allocator = allocator;
 	map->capacity = capacity;
-	map->is_large = map->array.memory_size > LARGE_TABLE_BYTES;
+	map->is_large = hl_aha_memory_size(&policy, groups, 0) > LARGE_TABLE_BYTES;
 	return map;
 }
 
@@ -602,7 +616,7 @@ void async_hash_map_delete(struct async_hash_map *map)
 			block_delete(map, value->block, value->size);
 	}
 	const struct hashloom_allocator allocator = map->allocator;
-	hl_aha_destroy(&map->array, &allocator);
+	hl_aha_destroy(&policy, &map->array, 0, &allocator);
 	allocator.release(allocator.context, map, sizeof(*map), _Alignof(struct async_hash_map));
 }
 
@@ -631,16 +645,17 @@ const char *async_hash_map_status_text(enum async_hash_map_status status)
 
 int async_hash_map_foreach(struct async_hash_map *map, async_hash_map_foreach_fn callback, void *arg)
 {
-	uint64_t position = 0;
-	uint64_t key;
+	const uint64_t cells_count = hl_aha_cells_count(&map->array);
 	int result = 0;
 
-	for (struct value *value; result == 0 && (value = hl_aha_next(&policy, &map->array, &position, &key)) != NULL;) {
-		const uint32_t cell = hl_aha_id_of(&policy, &map->array, value);
+	for (uint64_t i = 0; result == 0 && i < cells_count; i++) {
+		const uint32_t cell = (uint32_t)i;
+		const uint64_t word = hl_aha_entry_word(&policy, &map->array, cell);
+		const uint64_t key = hl_aha_key(&policy, word);
 
-		if (!pin_cell(map, cell, key))
+		if (word == HL_AHA_EMPTY || !pin_cell(map, cell, key))
 			continue;
-		result = callback(key, value->block, value->size, arg);
+		result = callback(key, value_at(map, cell)->block, value_at(map, cell)->size, arg);
 		unpin(map, cell);
 	}
 	return result;

@@ -9,10 +9,11 @@
  */
 #include <hashloom/data_mover_sync.h>
 
+#include <hashloom/thread_stripe.h>
+
 #include <stdlib.h>
 
 #include "memory.h"
-#include "thread_stripe.h"
 
 #define OPERATIONS_MAX 65536
 

@@ -138,7 +138,7 @@ test_information() {
 	grep -q '^usage: hashloom COMMAND' "$WORK/err" || fail 'no command, and no usage either'
 	run_program 2 nonsense
 	expect_out ''
-	expect_err "hashloom: unknown command 'nonsense': expected kv; see 'hashloom --help'"
+	expect_err "hashloom: unknown command 'nonsense': expected count or kv; see 'hashloom --help'"
 }
 
 printf '41\tsixty-five\n' >"$WORK/data2"

@@ -2,8 +2,8 @@
 /* Copyright 2026, The Hashloom authors */
 /*
  * map_kit.h: what the tests of the maps share: an allocator that counts and fails, values that can
- * be told from each other, a walker that compares an array's lines with its cells, gangs of threads
- * that start each round together, and a mover that does as it is told.
+ * be told from each other, maps that can be looked into, a walker that compares their lines with their cells,
+ * gangs of threads that start each round together, and a mover that does as it is told.
  */
 #ifndef HL_MAP_KIT_H
 #define HL_MAP_KIT_H
@@ -12,6 +12,7 @@
 
 #include <hashloom/alloc.h>
 #include <hashloom/atomic_hash_array_core.h>
+#include <hashloom/atomic_hash_map_core.h>
 #include <hashloom/vdm.h>
 
 /* ---- errors that threads see ---------------------------------------------------------------------- */
@@ -222,30 +223,155 @@ static inline uint64_t kit_hash_good(uint64_t key)
 	return hl_aha_hash(key);
 }
 
-/* ---- what must hold in an array in which nothing runs ------------------------------------------------ */
+/* ---- maps of the core ------------------------------------------------------------------------------- */
+
+/* Zeroed memory for what is aligned to a cache line; the test frees it. Never NULL. */
+static inline void *kit_zeroed_lines(size_t size)
+{
+	void *memory = NULL;
+
+	assert_int_equal(posix_memalign(&memory, HL_CACHE_LINE, size), 0);
+	memset(memory, 0, size);
+	return memory;
+}
+
+/* A policy and a map, whose slabs, lines and cells a test may look into. */
+struct kit_map {
+	struct hl_ahm_policy policy;
+	struct hl_ahm map;
+};
+
+static inline void kit_map_init(struct kit_map *map, size_t entries_max, const struct atomic_hash_map_config *config)
+{
+	assert_int_equal(hl_ahm_policy_init(&map->policy, config), HASHLOOM_OK);
+	assert_int_equal(hl_ahm_create(&map->policy, &map->map, entries_max, config), HASHLOOM_OK);
+}
+
+static inline void kit_map_finish(struct kit_map *map)
+{
+	hl_ahm_destroy(&map->policy, &map->map);
+}
+
+/* Empty again, as after create; nothing runs. */
+static inline void kit_map_reset(struct kit_map *map)
+{
+	hl_ahm_clear(&map->policy, &map->map);
+}
+
+static inline struct hl_aha_lookup kit_lookup(const struct kit_map *map, uint64_t key)
+{
+	return hl_aha_lookup_key(&map->policy.cell, key);
+}
+
+/* 1: new; 0: there already; or an error. *value: where the entry's value lies; may be NULL. */
+static inline int kit_map_insert(struct kit_map *map, uint64_t key, const void *from, void **value)
+{
+	const struct hl_aha_lookup lookup = kit_lookup(map, key);
+	const struct hl_ahm_make make = { from, NULL, NULL, NULL };
+	struct hl_ahm_place place;
+	const int result = hl_ahm_insert(&map->policy, &map->map, &lookup, &make, &place);
+
+	if (result >= 0 && value != NULL)
+		*value = hl_ahm_value(&map->policy, place);
+	return result;
+}
+
+static inline int kit_map_emplace(struct kit_map *map, uint64_t key, int (*construct)(void *value, void *argument),
+				  void *argument, void **value)
+{
+	const struct hl_aha_lookup lookup = kit_lookup(map, key);
+	const struct hl_ahm_make make = { NULL, construct, NULL, argument };
+	struct hl_ahm_place place;
+	const int result = hl_ahm_insert(&map->policy, &map->map, &lookup, &make, &place);
+
+	if (result >= 0 && value != NULL)
+		*value = hl_ahm_value(&map->policy, place);
+	return result;
+}
+
+static inline void *kit_map_find(const struct kit_map *map, uint64_t key)
+{
+	const struct hl_aha_lookup lookup = kit_lookup(map, key);
+
+	return hl_ahm_value(&map->policy, hl_ahm_find(&map->policy, &map->map, &lookup));
+}
+
+/* taken: gets the value; may be NULL. */
+static inline int kit_map_take(struct kit_map *map, uint64_t key, void *taken)
+{
+	const struct hl_aha_lookup lookup = kit_lookup(map, key);
+
+	return hl_ahm_erase(&map->policy, &map->map, &lookup, taken);
+}
+
+static inline int kit_map_erase(struct kit_map *map, uint64_t key)
+{
+	return kit_map_take(map, key, NULL);
+}
+
+static inline uint32_t kit_map_id(const struct kit_map *map, const void *value)
+{
+	return hl_ahm_id(hl_ahm_place_of_value(&map->policy, &map->map, value));
+}
+
+static inline void *kit_map_at(const struct kit_map *map, uint64_t id, uint64_t *key)
+{
+	const struct hl_ahm_place place = hl_ahm_place_of_id(&map->policy, &map->map, id);
+	uint64_t word;
+
+	if (place.slab == NULL || !hl_ahm_entry_at(&map->policy, place, &word))
+		return NULL;
+	*key = hl_aha_key(&map->policy.cell, word);
+	return hl_ahm_value(&map->policy, place);
+}
+
+static inline void *kit_map_next(const struct kit_map *map, uint64_t *position, uint64_t *key)
+{
+	uint64_t word;
+	const struct hl_ahm_place place = hl_ahm_next(&map->policy, &map->map, position, UINT64_MAX, &word);
+
+	if (place.slab != NULL)
+		*key = hl_aha_key(&map->policy.cell, word);
+	return hl_ahm_value(&map->policy, place);
+}
+
+static inline size_t kit_map_size(const struct kit_map *map)
+{
+	return hl_ahm_size(&map->map);
+}
+
+/* ---- what must hold in a map in which nothing runs --------------------------------------------------- */
 
 static inline const char *kit_cell_error(const struct hl_aha_policy *policy, const struct hl_aha *array,
-					 uint32_t id, unsigned *passed)
+					 uint32_t id, int is_closed, unsigned *passed)
 {
-	const uint64_t word = hl_u64_load_acquire(hl_aha_key_word(policy, array, id));
+	const uint64_t word = hl_aha_word_load_acquire(policy, array, id);
 	const uint8_t tag = hl_u8_load_relaxed(hl_aha_tag_of(array, id));
+	const int is_never = policy->reuse == HASHLOOM_REUSE_NEVER;
 
-	if (!hl_aha_is_key(word)) {
+	if (!hl_aha_is_key(policy, word)) {
 		if (word == HL_AHA_EMPTY)
 			return tag == 0 ? NULL : "an empty cell has a tag";
-		if (policy->reuse == HASHLOOM_REUSE_NEVER && word == HL_AHA_ERASED)
+		if (is_never && is_closed && word == policy->sealed_word)
+			return tag == 0 ? NULL : "a sealed cell has a tag";
+		if (is_never && word == policy->erased_word)
 			return tag != 0 ? NULL : "an erased cell has no tag";
 		return "a cell is neither empty nor an entry";
 	}
-	const uint64_t hash = policy->hash(~word);
+	const struct hl_aha_lookup lookup = hl_aha_lookup_key(policy, hl_aha_key(policy, word));
+	const int is_tombstone = policy->reuse == HASHLOOM_REUSE_SAME_KEY && tag == 0;
+	uint64_t group = hl_aha_home(array, lookup.hash);
 
-	if (tag != hl_aha_tag(hash))
+	if (!is_tombstone && tag != hl_aha_tag(lookup.hash))
 		return "an entry has another tag than its key";
-	if (hl_aha_find(policy, array, ~word, hash) != id)
-		return "an entry is not found, or a key is there twice";
-	for (uint64_t group = hl_aha_home(array, hash); group != id / HL_AHA_LANES;
-	     group = hl_aha_next_group(array, group))
+	if (hl_aha_find(policy, array, &lookup) != (is_tombstone ? HL_AHA_NONE : id))
+		return "an entry is not found, or a key is there twice, or though it was erased";
+	for (uint64_t i = 0; group != id / HL_AHA_LANES; i++) {
+		if (!hl_aha_overflows(policy, hl_aha_line_load(array, group), lookup.hash))
+			return "an entry went past a group that does not say so";
 		passed[group]++;
+		group = hl_aha_next_group(policy, array, group, i);
+	}
 	return NULL;
 }
 
@@ -258,43 +384,162 @@ static inline const char *kit_overflow_error(const struct hl_aha_policy *policy,
 
 	if (byte & HL_AHA_LOCK)
 		return "a group is locked";
-	if (policy->reuse == HASHLOOM_REUSE_NEVER)
-		return passed == 0 || count > 0 ? NULL : "entries went past a group that does not say so";
+	if (!hl_aha_counts_overflow(policy))
+		return NULL;
 	if (count == HL_AHA_OVERFLOW_MAX && (may_stick || passed >= HL_AHA_OVERFLOW_MAX))
+		return NULL;
+	/* quadratic probing comes to a group twice: what was undone up to the first time may have been counted up to the second */
+	if (policy->probing == HASHLOOM_PROBING_QUADRATIC && count > passed)
 		return NULL;
 	return count == passed ? NULL : "an overflow count is wrong";
 }
 
 /*
  * Compares each line with the cells of its group: tags, overflow counts (exact, but for those that may stick
- * at their maximum), locks; each entry is found, and at its own cell only. NULL, or what is wrong.
+ * at their maximum), locks; each entry is found, and at its own cell only. is_closed: another slab follows, and cells may be
+ * sealed. NULL, or what is wrong.
  */
-static inline const char *kit_lines_error(const struct hl_aha_policy *policy, const struct hl_aha *array,
-					  int may_stick)
+static inline const char *kit_slab_error(const struct hl_aha_policy *policy, const struct hl_aha *array, int is_closed,
+					 int may_stick)
 {
 	unsigned *const passed = calloc(array->groups_count, sizeof(*passed));
 	const char *error = passed == NULL ? "no memory" : NULL;
 
 	for (uint64_t id = 0; error == NULL && id < hl_aha_cells_count(array); id++)
-		error = kit_cell_error(policy, array, (uint32_t)id, passed);
+		error = kit_cell_error(policy, array, (uint32_t)id, is_closed, passed);
 	for (uint64_t group = 0; error == NULL && group < array->groups_count; group++)
 		error = kit_overflow_error(policy, array, group, passed[group], may_stick);
 	free(passed);
 	return error;
 }
 
-/* That, and the size. */
-static inline const char *kit_array_error(const struct hl_aha_policy *policy, const struct hl_aha *array,
+/* Of an array that is alone. */
+static inline const char *kit_lines_error(const struct hl_aha_policy *policy, const struct hl_aha *array,
 					  int may_stick)
 {
-	const char *const error = kit_lines_error(policy, array, may_stick);
-	uint64_t position = 0;
-	uint64_t key;
-	size_t entries = 0;
+	return kit_slab_error(policy, array, 0, may_stick);
+}
 
-	while (hl_aha_next(policy, array, &position, &key) != NULL)
-		entries++;
-	return error == NULL && hl_aha_size(array) != entries ? "the size is not the number of entries" : error;
+static inline int kit_compare_words(const void *one, const void *other)
+{
+	const uint64_t a = *(const uint64_t *)one;
+	const uint64_t b = *(const uint64_t *)other;
+
+	return (a > b) - (a < b);
+}
+
+/* A key has one cell at most in all slabs, erased or not (same_key: A.5). */
+static inline const char *kit_words_error(const struct hl_ahm_policy *policy, const struct hl_ahm *map)
+{
+	const uint64_t ids = hl_ahm_ids(map);
+	uint64_t *const words = malloc(ids * sizeof(*words));
+	const char *error = words == NULL ? "no memory" : NULL;
+	size_t count = 0;
+
+	for (uint64_t id = 0; error == NULL && id < ids; id++) {
+		const struct hl_ahm_place place = hl_ahm_place_of_id(policy, map, id);
+		const uint64_t word = hl_aha_word_load_acquire(&policy->cell, place.slab, place.cell);
+
+		if (!hl_ahm_is_side_place(place) && hl_aha_is_key(&policy->cell, word))
+			words[count++] = word;
+	}
+	if (error == NULL)
+		qsort(words, count, sizeof(*words), kit_compare_words);
+	for (size_t i = 1; i < count && error == NULL; i++)
+		if (words[i - 1] == words[i])
+			error = "a key has two cells";
+	free(words);
+	return error;
+}
+
+/* How slabs follow each other, and the growth that is over. */
+static inline const char *kit_chain_error(const struct hl_ahm_policy *policy, const struct hl_ahm *map)
+{
+	const uint32_t slabs_count = hl_u32_load_acquire(&map->slabs_count);
+	uint64_t cells = 0;
+
+	if (slabs_count < 1 || slabs_count > (policy->is_fixed ? 1 : HL_AHM_SLABS_MAX))
+		return "the number of slabs is wrong";
+	if (hl_u32_load_relaxed(&map->growing))
+		return "the growth lock is held";
+	for (uint32_t slab = 0; slab < slabs_count; slab++) {
+		if (map->slabs[slab].id_base != cells + (slab > 0 ? HL_AHM_SIDE_CELLS : 0))
+			return "the ids of a slab do not follow those of the one before";
+		cells += hl_aha_cells_count(&map->slabs[slab]);
+	}
+	if (hl_u64_load_relaxed(&map->cells_total) != cells)
+		return "the number of cells is wrong";
+	return hl_ahm_ids(map) == cells + HL_AHM_SIDE_CELLS ? NULL : "the number of ids is wrong";
+}
+
+/* The counters say what the cells do. */
+static inline const char *kit_counts_error(const struct hl_ahm_policy *policy, const struct hl_ahm *map)
+{
+	uint64_t entries = 0;
+	uint64_t used = 0;
+
+	for (uint64_t id = 0; id < hl_ahm_ids(map); id++) {
+		const struct hl_ahm_place place = hl_ahm_place_of_id(policy, map, id);
+		const uint64_t word = hl_aha_word_load_acquire(&policy->cell, place.slab, place.cell);
+		uint64_t key_word;
+
+		if (word == policy->cell.locked_word)
+			return "a cell is locked";
+		entries += (uint64_t)hl_ahm_entry_at(policy, place, &key_word);
+		used += word != HL_AHA_EMPTY && (hl_ahm_is_side_place(place) || word != policy->cell.sealed_word);
+	}
+	if (hl_ahm_size(map) != entries)
+		return "the size is not the number of entries";
+	if (policy->cell.reuse == HASHLOOM_REUSE_ANY_KEY)
+		used = entries;
+	return hl_ahm_used(policy, map) == used ? NULL : "the count of used cells is wrong";
+}
+
+/* All of that, in all slabs. */
+static inline const char *kit_core_error(const struct hl_ahm_policy *policy, const struct hl_ahm *map, int may_stick)
+{
+	const char *error = kit_chain_error(policy, map);
+
+	for (uint32_t slab = 0; error == NULL && slab < hl_u32_load_acquire(&map->slabs_count); slab++)
+		error = kit_slab_error(&policy->cell, &map->slabs[slab],
+				       slab + 1 < hl_u32_load_acquire(&map->slabs_count), may_stick);
+	if (error == NULL)
+		error = kit_counts_error(policy, map);
+	return error != NULL ? error : kit_words_error(policy, map);
+}
+
+static inline const char *kit_map_error(const struct kit_map *map, int may_stick)
+{
+	return kit_core_error(&map->policy, &map->map, may_stick);
+}
+
+/* ---- tag match, in the way that this program was compiled with ------------------------------------------ */
+
+static inline void kit_check_line_match(uint64_t seed, unsigned turns)
+{
+	static const uint8_t bytes[] = { 0, 1, 2, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff };
+	_Alignas(16) uint8_t raw[HL_AHA_LINE];
+	const struct hl_aha array = { .lines = (char *)raw, .groups_count = 1 };
+	size_t hits = 0;
+
+	for (unsigned turn = 0; turn < turns; turn++) {
+		struct hl_aha_line line;
+
+		for (size_t i = 0; i < HL_AHA_LINE; i++)
+			raw[i] = turn % 2 == 0 ? bytes[kit_random_below(&seed, sizeof(bytes))] :
+						 (uint8_t)kit_random(&seed);
+		line = hl_aha_line_load(&array, 0);
+		assert_int_equal(hl_aha_line_overflow(line), raw[15] & 127);
+		for (unsigned tag = 0; tag < 256; tag++) {
+			unsigned lanes = 0;
+
+			for (unsigned lane = 0; lane < HL_AHA_LANES; lane++)
+				lanes |= (unsigned)(raw[lane] == tag) << lane;
+			assert_int_equal(hl_aha_line_match(line, (uint8_t)tag), lanes);
+			hits += (unsigned)__builtin_popcount(lanes);
+		}
+	}
+	assert_int_equal(hits, turns * HL_AHA_LANES);
 }
 
 /* ---- gangs ------------------------------------------------------------------------------------------ */

@@ -19,6 +19,9 @@
 #ifndef HL_MAP_SIM_H
 #define HL_MAP_SIM_H
 
+/* The tags of a group are read in two words, with a step before each; and plain C is tested. */
+#define HL_AHA_PORTABLE 1
+
 /* Not inlined: it hides from ThreadSanitizer. */
 __attribute__((noinline)) static void sim_step(void);
 
@@ -321,7 +324,6 @@ static void sim_run_script(unsigned tasks, sim_task_fn run, void *arg, const str
 	sim.steps_before = sim.steps;
 	sim.steps = 0;
 	sim.switches = 0;
-	sim.clock = 0;
 	for (unsigned i = 0; i < tasks; i++)
 		sim.tasks[i].done = 0;
 	sim.current = SIM_MAIN;
@@ -340,17 +342,18 @@ static inline void sim_run(unsigned tasks, sim_task_fn run, void *arg, uint64_t 
 
 /* ---- histories ------------------------------------------------------------------------------------------ */
 
-#define SIM_OPERATIONS_MAX 32
+#define SIM_OPERATIONS_MAX 64
 #define SIM_ANY_ITEM UINT64_MAX
 
 /* On one key, which has an item or none (0). An operation that fails to add finds one, the others find none. */
-enum sim_kind { SIM_ADD, SIM_DROP, SIM_LOOK };
+enum sim_kind { SIM_ADD, SIM_DROP, SIM_LOOK, SIM_CHANGE };
 
 struct sim_operation {
 	enum sim_kind kind;
 	int success;
 	uint64_t key;
-	uint64_t item; /* that was added, dropped, seen or found in the way; SIM_ANY_ITEM: not known */
+	uint64_t item; /* that was added, dropped, changed, seen or found in the way; SIM_ANY_ITEM: not known */
+	uint64_t next; /* what it was changed to */
 	uint64_t begin;
 	uint64_t end;
 };
@@ -379,6 +382,13 @@ SIM_HIDDEN void sim_end(struct sim_operation *operation, enum sim_kind kind, int
 	operation->end = ++sim.clock;
 }
 
+/* An operation that has changed the key's item from one to another. */
+__attribute__((unused)) SIM_HIDDEN void sim_end_change(struct sim_operation *operation, uint64_t item, uint64_t next)
+{
+	operation->next = next;
+	sim_end(operation, SIM_CHANGE, 1, item);
+}
+
 /* What the key has after the operation: 1 and *item, or 0: it cannot have had this outcome. */
 static int sim_apply(const struct sim_operation *operation, uint64_t *item)
 {
@@ -399,13 +409,20 @@ static int sim_apply(const struct sim_operation *operation, uint64_t *item)
 			return 0;
 		*item = 0;
 		return 1;
+	case SIM_CHANGE:
+		if (!operation->success)
+			return *item == 0;
+		if (*item == 0 || !matches)
+			return 0;
+		*item = operation->next;
+		return 1;
 	default:
 		return operation->success ? *item != 0 && matches : *item == 0;
 	}
 }
 
 /* Whether the operations of `left` can have happened in some order, each between its begin and end. */
-static int sim_linearize(const struct sim_history *history, uint32_t left, uint64_t item)
+static int sim_linearize(const struct sim_history *history, uint64_t left, uint64_t item)
 {
 	uint64_t first_end = UINT64_MAX;
 
@@ -419,7 +436,7 @@ static int sim_linearize(const struct sim_history *history, uint32_t left, uint6
 
 		if ((left >> i & 1) && history->operations[i].begin < first_end &&
 		    sim_apply(&history->operations[i], &item_after) &&
-		    sim_linearize(history, left & ~((uint32_t)1 << i), item_after))
+		    sim_linearize(history, left & ~((uint64_t)1 << i), item_after))
 			return 1;
 	}
 	return 0;
@@ -428,24 +445,25 @@ static int sim_linearize(const struct sim_history *history, uint32_t left, uint6
 /* Of one key, which has this item at the beginning. */
 static int sim_is_linearizable(const struct sim_history *history, uint64_t key, uint64_t item)
 {
-	uint32_t mine = 0;
+	uint64_t mine = 0;
 
 	for (size_t i = 0; i < history->count; i++)
-		mine |= (uint32_t)(history->operations[i].key == key) << i;
+		mine |= (uint64_t)(history->operations[i].key == key) << i;
 	return history->count <= SIM_OPERATIONS_MAX && sim_linearize(history, mine, item);
 }
 
 static void sim_print(const struct sim_history *history)
 {
-	static const char *const names[] = { "add", "drop", "look" };
+	static const char *const names[] = { "add", "drop", "look", "change" };
 
 	for (size_t i = 0; i < history->count && i < SIM_OPERATIONS_MAX; i++) {
 		const struct sim_operation *const operation = &history->operations[i];
 
-		printf("%3llu to %3llu: %s %llu: %s, item %llx\n", (unsigned long long)operation->begin,
+		printf("%3llu to %3llu: %s %llu: %s, item %llx, then %llx\n", (unsigned long long)operation->begin,
 		       (unsigned long long)operation->end, names[operation->kind],
 		       (unsigned long long)operation->key, operation->success ? "success" : "failure",
-		       (unsigned long long)operation->item);
+		       (unsigned long long)operation->item,
+		       (unsigned long long)(operation->kind == SIM_CHANGE ? operation->next : operation->item));
 	}
 }
 

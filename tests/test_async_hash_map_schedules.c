@@ -262,7 +262,7 @@ static const char *states_error(const struct async_hash_map *map)
 {
 	for (uint64_t id = 0; id < hl_aha_cells_count(&map->array); id++) {
 		const uint64_t state = hl_u64_load_relaxed(&value_at(map, (uint32_t)id)->state);
-		const int is_entry = hl_aha_at(&policy, &map->array, (uint32_t)id, NULL) != NULL;
+		const int is_entry = hl_aha_entry_word(&policy, &map->array, (uint32_t)id) != HL_AHA_EMPTY;
 
 		if (state != (is_entry ? LIVE : 0))
 			return "a cell's state is not that of one at rest";

@@ -29,8 +29,8 @@ struct tally {
 };
 
 struct program {
-	struct hl_aha_policy policy;
-	struct hl_aha array;
+	struct kit_map map; /* that does not grow */
+	enum hashloom_reuse reuse;
 	struct sim_history history;
 	struct kit_errors errors;
 	unsigned tasks;
@@ -47,7 +47,7 @@ struct program {
 /* Items of histories: ids from 1 on. */
 static uint64_t item_of(const struct program *program, const void *value)
 {
-	return hl_aha_id_of(&program->policy, &program->array, value) + 1;
+	return kit_map_id(&program->map, value) + (uint64_t)1;
 }
 
 static struct tally *tally_of(struct program *program)
@@ -60,8 +60,8 @@ static struct tally *tally_of(struct program *program)
 /* With `never` nobody writes the value again, so it can be looked at (A.2, A.4). */
 static void check_value(struct program *program, uint64_t key, const void *value)
 {
-	if (program->policy.reuse == HASHLOOM_REUSE_NEVER || key >= STABLE)
-		kit_expect(&program->errors, kit_value_is(value, program->policy.value_size, key));
+	if (program->reuse == HASHLOOM_REUSE_NEVER || key >= STABLE)
+		kit_expect(&program->errors, kit_value_is(value, VALUE_WORDS * sizeof(uint64_t), key));
 }
 
 static void insert(struct program *program, uint64_t key)
@@ -72,7 +72,7 @@ static void insert(struct program *program, uint64_t key)
 	int result;
 
 	kit_value_fill(from, sizeof(from), key);
-	result = hl_aha_insert(&program->policy, &program->array, key, from, &value);
+	result = kit_map_insert(&program->map, key, from, &value);
 	if (result >= 0) {
 		sim_end(operation, SIM_ADD, result, item_of(program, value));
 		if (result == 0)
@@ -89,7 +89,7 @@ static void insert(struct program *program, uint64_t key)
 static void erase(struct program *program, uint64_t key)
 {
 	struct sim_operation *const operation = sim_begin(&program->history, SIM_DROP, key);
-	const int result = hl_aha_remove(&program->policy, &program->array, key);
+	const int result = kit_map_erase(&program->map, key);
 
 	sim_end(operation, SIM_DROP, result, SIM_ANY_ITEM);
 	tally_of(program)->totals[ERASE][result]++;
@@ -98,7 +98,7 @@ static void erase(struct program *program, uint64_t key)
 static void find(struct program *program, uint64_t key)
 {
 	struct sim_operation *const operation = sim_begin(&program->history, SIM_LOOK, key);
-	const void *const value = hl_aha_find_value(&program->policy, &program->array, key);
+	const void *const value = kit_map_find(&program->map, key);
 
 	sim_end(operation, SIM_LOOK, value != NULL, value != NULL ? item_of(program, value) : 0);
 	if (value != NULL)
@@ -109,7 +109,7 @@ static void find(struct program *program, uint64_t key)
 static void find_stable(struct program *program, uint64_t which)
 {
 	const uint64_t key = program->stable[which];
-	const void *const value = hl_aha_find_value(&program->policy, &program->array, key);
+	const void *const value = kit_map_find(&program->map, key);
 
 	kit_expect(&program->errors, value != NULL);
 	if (value != NULL)
@@ -125,7 +125,7 @@ static void walk(struct program *program)
 	uint64_t position = 0;
 	uint64_t key;
 
-	for (void *value; (value = hl_aha_next(&program->policy, &program->array, &position, &key)) != NULL;) {
+	for (void *value; (value = kit_map_next(&program->map, &position, &key)) != NULL;) {
 		check_value(program, key, value);
 		if (key >= STABLE)
 			stable[key - STABLE]++;
@@ -149,13 +149,15 @@ static void walk(struct program *program)
 /* A claim that is given back (`never`): nobody sees it, but others wait. */
 static void claim_and_abort(struct program *program, uint64_t key)
 {
-	const uint64_t hash = program->policy.hash(key);
+	const struct hl_aha_lookup lookup = kit_lookup(&program->map, key);
+	const struct hl_aha_policy *const policy = &program->map.policy.cell;
+	const struct hl_aha *const array = &program->map.map.slabs[0];
 	struct sim_operation *const operation = sim_begin(&program->history, SIM_LOOK, key);
 	uint32_t id;
-	const enum hl_aha_claim_result result = hl_aha_claim(&program->policy, &program->array, key, hash, &id);
+	const enum hl_aha_claim_result result = hl_aha_claim(policy, array, &lookup, 0, &id);
 
 	if (result == HL_AHA_CLAIMED)
-		hl_aha_abort(&program->policy, &program->array, id);
+		hl_aha_abort(policy, array, id);
 	sim_end(operation, SIM_LOOK, result == HL_AHA_PRESENT, result == HL_AHA_PRESENT ? id + 1 : 0);
 	tally_of(program)->totals[ABORT][result == HL_AHA_CLAIMED]++;
 }
@@ -188,7 +190,7 @@ static void run_task(void *arg, unsigned task)
 			break;
 		}
 		/* near the truth, and never below zero */
-		kit_expect(&program->errors, hl_aha_size(&program->array) < SIZE_MAX / 2);
+		kit_expect(&program->errors, kit_map_size(&program->map) < SIZE_MAX / 2);
 	}
 }
 
@@ -201,7 +203,7 @@ static void put_stable(struct program *program, uint64_t key)
 
 	kit_value_fill(from, sizeof(from), key);
 	kit_expect(&program->errors,
-		   hl_aha_insert(&program->policy, &program->array, key, from, &value) == 1);
+		   kit_map_insert(&program->map, key, from, &value) == 1);
 }
 
 /*
@@ -211,14 +213,12 @@ static void put_stable(struct program *program, uint64_t key)
 static void program_fill(struct program *program, uint64_t *seed)
 {
 	static const unsigned spares[] = { 0, 1, 1, 2, 3, 15 };
-	const unsigned cells = (unsigned)hl_aha_cells_count(&program->array);
+	const unsigned cells = (unsigned)hl_aha_cells_count(&program->map.map.slabs[0]);
 	const unsigned spare = spares[kit_random_below(seed, KIT_COUNT(spares))];
-	const int is_any = program->policy.reuse == HASHLOOM_REUSE_ANY_KEY;
+	const int is_any = program->reuse == HASHLOOM_REUSE_ANY_KEY;
 	size_t order[CELLS_MAX];
 
-	memset(program->array.lines, 0, program->array.memory_size);
-	hl_u64_store_relaxed(&program->array.inserted, 0);
-	hl_u64_store_relaxed(&program->array.erased, 0);
+	kit_map_reset(&program->map);
 	program->stable_count = cells - spare;
 	for (unsigned i = 0; i < (is_any ? cells : cells - spare); i++) {
 		order[i] = i;
@@ -230,14 +230,14 @@ static void program_fill(struct program *program, uint64_t *seed)
 		program->stable[i] = STABLE + order[i];
 	for (unsigned i = program->stable_count; is_any && i < cells; i++)
 		kit_expect(&program->errors,
-			   hl_aha_remove(&program->policy, &program->array, STABLE + order[i]) == 1);
+			   kit_map_erase(&program->map, STABLE + order[i]) == 1);
 }
 
 static void program_write(struct program *program, uint64_t *seed)
 {
 	static const enum what any[] = { INSERT, INSERT, INSERT, ERASE, ERASE, FIND, FIND_STABLE, WALK };
 	static const enum what never[] = { INSERT, INSERT, INSERT, ERASE, FIND, FIND_STABLE, WALK, ABORT };
-	const enum what *const whats = program->policy.reuse == HASHLOOM_REUSE_ANY_KEY ? any : never;
+	const enum what *const whats = program->reuse == HASHLOOM_REUSE_ANY_KEY ? any : never;
 	const unsigned keys = 1 + (unsigned)kit_random_below(seed, KEYS);
 
 	program->tasks = 2 + (unsigned)kit_random_below(seed, SIM_TASKS_MAX - 1);
@@ -269,19 +269,19 @@ static void check_full(struct program *program, uint64_t key)
 		for (unsigned i = 0; i < program->counts[task]; i++)
 			erases += program->operations[task][i].what == ERASE;
 	}
-	if (program->policy.reuse == HASHLOOM_REUSE_NEVER && erases == 0)
+	if (program->reuse == HASHLOOM_REUSE_NEVER && erases == 0)
 		kit_expect(&program->errors, full == 0 || fresh == 0);
 }
 
 static void program_check(struct program *program)
 {
-	const char *const error = kit_array_error(&program->policy, &program->array, 0);
+	const char *const error = kit_map_error(&program->map, 0);
 
 	if (error != NULL)
 		kit_error(&program->errors, error);
 	for (uint64_t key = 0; key < KEYS; key++) {
 		struct sim_operation *const operation = sim_begin(&program->history, SIM_LOOK, key);
-		const void *const value = hl_aha_find_value(&program->policy, &program->array, key);
+		const void *const value = kit_map_find(&program->map, key);
 
 		/* what is there in the end must fit too */
 		sim_end(operation, SIM_LOOK, value != NULL, value != NULL ? item_of(program, value) : 0);
@@ -319,7 +319,7 @@ static void check_totals(const struct program *program, uint64_t times)
 		for (unsigned task = 0; task < SIM_TASKS_MAX; task++)
 			for (unsigned i = 0; i < 2; i++)
 				told[i] += program->tallies[task].totals[what][i];
-		if (what != ABORT || program->policy.reuse == HASHLOOM_REUSE_NEVER)
+		if (what != ABORT || program->reuse == HASHLOOM_REUSE_NEVER)
 			assert_true(told[1] > times);
 		if (what == INSERT || what == ERASE || what == FIND)
 			assert_true(told[0] > times);
@@ -329,19 +329,18 @@ static void check_totals(const struct program *program, uint64_t times)
 /* SEED= runs that schedule alone. */
 static void run_schedules(unsigned groups, atomic_hash_array_hash_fn hash, enum hashloom_reuse reuse, unsigned n)
 {
-	struct program *const program = kit_zeroed(1, sizeof(*program) + 64);
+	struct program *const program = kit_zeroed_lines(sizeof(*program));
+	const struct atomic_hash_map_config config = { .value_size = VALUE_WORDS * sizeof(uint64_t),
+						       .load_permille = 1000,
+						       .hash = hash,
+						       .reuse = reuse,
+						       .is_fixed = 1 };
 	const char *const given = getenv("SEED");
 	const uint64_t first = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) << 20;
 	uint64_t switches = 0;
 
-	program->policy = (struct hl_aha_policy){ .value_size = VALUE_WORDS * sizeof(uint64_t),
-						  .value_offset = sizeof(hl_u64),
-						  .cell_size = (VALUE_WORDS + 1) * sizeof(uint64_t),
-						  .hash = hash,
-						  .reuse = reuse };
-	assert_int_equal(hl_aha_create(&program->policy, &program->array, groups * HL_AHA_LANES, 1000,
-				       hashloom_allocator_default()),
-			 HASHLOOM_OK);
+	program->reuse = reuse;
+	kit_map_init(&program->map, (size_t)groups * HL_AHA_LANES, &config);
 	for (uint64_t seed = first; seed < first + (given != NULL ? 1 : n); seed++) {
 		run_schedule(program, seed);
 		switches += sim.switches;
@@ -350,7 +349,7 @@ static void run_schedules(unsigned groups, atomic_hash_array_hash_fn hash, enum 
 		assert_true(switches > n * 4);
 		check_totals(program, n / 100);
 	}
-	hl_aha_destroy(&program->array, hashloom_allocator_default());
+	kit_map_finish(&program->map);
 	free(program);
 }
 
@@ -381,19 +380,26 @@ static void test_schedules_linearizability_is_checked(void **state)
 		int expected;
 	} cases[] = {
 		/* one after the other: added, seen, dropped */
-		{ { { SIM_ADD, 1, 7, 5, 1, 2 }, { SIM_LOOK, 1, 7, 5, 3, 4 }, { SIM_DROP, 1, 7, 5, 5, 6 } }, 1 },
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 2 }, { SIM_LOOK, 1, 7, 5, 0, 3, 4 }, { SIM_DROP, 1, 7, 5, 0, 5, 6 } }, 1 },
 		/* seen after it was dropped */
-		{ { { SIM_ADD, 1, 7, 5, 1, 2 }, { SIM_DROP, 1, 7, 5, 3, 4 }, { SIM_LOOK, 1, 7, 5, 5, 6 } }, 0 },
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 2 }, { SIM_DROP, 1, 7, 5, 0, 3, 4 }, { SIM_LOOK, 1, 7, 5, 0, 5, 6 } }, 0 },
 		/* the same, but at the same time */
-		{ { { SIM_ADD, 1, 7, 5, 1, 2 }, { SIM_DROP, 1, 7, 5, 3, 6 }, { SIM_LOOK, 1, 7, 5, 4, 5 } }, 1 },
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 2 }, { SIM_DROP, 1, 7, 5, 0, 3, 6 }, { SIM_LOOK, 1, 7, 5, 0, 4, 5 } }, 1 },
 		/* added twice */
-		{ { { SIM_ADD, 1, 7, 5, 1, 4 }, { SIM_ADD, 1, 7, 6, 2, 5 }, { SIM_LOOK, 1, 7, 5, 6, 7 } }, 0 },
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 4 }, { SIM_ADD, 1, 7, 6, 0, 2, 5 }, { SIM_LOOK, 1, 7, 5, 0, 6, 7 } }, 0 },
 		/* not seen although it was there */
-		{ { { SIM_ADD, 1, 7, 5, 1, 2 }, { SIM_LOOK, 0, 7, 0, 3, 4 }, { SIM_DROP, 1, 7, 5, 5, 6 } }, 0 },
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 2 }, { SIM_LOOK, 0, 7, 0, 0, 3, 4 }, { SIM_DROP, 1, 7, 5, 0, 5, 6 } }, 0 },
 		/* another item than was added */
-		{ { { SIM_ADD, 1, 7, 5, 1, 2 }, { SIM_LOOK, 1, 7, 6, 3, 4 }, { SIM_DROP, 1, 7, 5, 5, 6 } }, 0 },
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 2 }, { SIM_LOOK, 1, 7, 6, 0, 3, 4 }, { SIM_DROP, 1, 7, 5, 0, 5, 6 } }, 0 },
+		/* changed, and seen as it was before */
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 2 }, { SIM_CHANGE, 1, 7, 5, 6, 3, 4 }, { SIM_LOOK, 1, 7, 6, 0, 5, 6 } }, 1 },
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 2 }, { SIM_CHANGE, 1, 7, 5, 6, 3, 4 }, { SIM_LOOK, 1, 7, 5, 0, 5, 6 } }, 0 },
+		/* two changes of one item: the first one is lost */
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 2 }, { SIM_CHANGE, 1, 7, 5, 6, 3, 6 }, { SIM_CHANGE, 1, 7, 5, 8, 4, 7 } }, 0 },
+		/* changed behind the drop */
+		{ { { SIM_ADD, 1, 7, 5, 0, 1, 2 }, { SIM_DROP, 1, 7, 5, 0, 3, 4 }, { SIM_CHANGE, 1, 7, 5, 6, 5, 6 } }, 0 },
 		/* found in the way, but by nobody put there */
-		{ { { SIM_ADD, 0, 7, 5, 1, 2 }, { SIM_ADD, 1, 7, 5, 3, 4 }, { SIM_LOOK, 1, 7, 5, 5, 6 } }, 0 },
+		{ { { SIM_ADD, 0, 7, 5, 0, 1, 2 }, { SIM_ADD, 1, 7, 5, 0, 3, 4 }, { SIM_LOOK, 1, 7, 5, 0, 5, 6 } }, 0 },
 	};
 
 	(void)state;
@@ -447,11 +453,18 @@ static void test_schedules_follow_from_the_seed(void **state)
 	assert_true(different > 20);
 }
 
+static void test_core_tag_match_in_plain_c(void **state)
+{
+	(void)state;
+	kit_check_line_match(kit_seed(), KIT_REPEAT(4000));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schedules_linearizability_is_checked),
 		cmocka_unit_test(test_schedules_follow_from_the_seed),
+		cmocka_unit_test(test_core_tag_match_in_plain_c),
 		cmocka_unit_test(test_array_schedules_never),
 		cmocka_unit_test(test_array_schedules_any_key),
 	};

@@ -5,8 +5,8 @@
  *
  * Method: many short rounds on arrays so small that claims collide; threads start each round together. What every
  * thread was told is written down and must fit together: who won, who was refused, how often a key came and
- * went. Afterwards the array's lines are compared with its cells (kit_array_error). The arrays are made with
- * the core, because the front ends hide the lines. test_atomic_hash_array_schedules.c goes through
+ * went. Afterwards the array's lines are compared with its cells (kit_map_error). The arrays are made with
+ * the core, as maps that do not grow, because the front ends hide the lines. test_atomic_hash_array_schedules.c goes through
  * interleavings one by one; here they come from the machine, and ThreadSanitizer looks on.
  */
 #include "map_kit.h"
@@ -17,38 +17,38 @@
 /* ---- maps: a policy and an array ----------------------------------------------------------------------- */
 
 struct map {
-	struct hl_aha_policy policy;
-	struct hl_aha array;
+	struct kit_map kit;
+	size_t value_size;
+	enum hashloom_reuse reuse;
 	struct kit_errors errors;
 };
 
 static void map_init(struct map *map, size_t entries_max, size_t value_size, atomic_hash_array_hash_fn hash,
 		     enum hashloom_reuse reuse)
 {
+	const struct atomic_hash_map_config config = { .value_size = value_size,
+						       .load_permille = 1000,
+						       .hash = hash,
+						       .reuse = reuse,
+						       .is_fixed = 1 };
+
 	memset(map, 0, sizeof(*map));
-	map->policy = (struct hl_aha_policy){ .value_size = value_size,
-					      .value_offset = sizeof(hl_u64),
-					      .cell_size = sizeof(hl_u64) + value_size,
-					      .hash = hash,
-					      .reuse = reuse };
-	assert_int_equal(value_size % sizeof(uint64_t), 0);
+	map->value_size = value_size;
+	map->reuse = reuse;
 	assert_true(value_size <= VALUE_SIZE_MAX);
-	assert_int_equal(hl_aha_create(&map->policy, &map->array, entries_max, 1000, hashloom_allocator_default()),
-			 HASHLOOM_OK);
+	kit_map_init(&map->kit, entries_max, &config);
 }
 
 /* Empty again, as after create; nothing runs. */
 static void map_reset(struct map *map)
 {
-	memset(map->array.lines, 0, map->array.memory_size);
-	hl_u64_store_relaxed(&map->array.inserted, 0);
-	hl_u64_store_relaxed(&map->array.erased, 0);
+	kit_map_reset(&map->kit);
 }
 
 /* What must hold when nothing runs. */
 static void map_verify(struct map *map)
 {
-	const char *const error = kit_array_error(&map->policy, &map->array, 0);
+	const char *const error = kit_map_error(&map->kit, 0);
 
 	if (error != NULL)
 		kit_error(&map->errors, error);
@@ -57,30 +57,30 @@ static void map_verify(struct map *map)
 static void map_finish(struct map *map)
 {
 	kit_assert_no_errors(&map->errors);
-	hl_aha_destroy(&map->array, hashloom_allocator_default());
+	kit_map_finish(&map->kit);
 }
 
 static int map_insert(struct map *map, uint64_t key, uint64_t stamp, void **where)
 {
 	uint64_t value[VALUE_SIZE_MAX / sizeof(uint64_t)];
-	void *found;
-	int result;
 
-	kit_value_fill(value, map->policy.value_size, stamp);
-	result = hl_aha_insert(&map->policy, &map->array, key, value, &found);
-	if (result >= 0 && where != NULL)
-		*where = found;
-	return result;
+	kit_value_fill(value, map->value_size, stamp);
+	return kit_map_insert(&map->kit, key, value, where);
 }
 
 static void *map_find(const struct map *map, uint64_t key)
 {
-	return hl_aha_find_value(&map->policy, &map->array, key);
+	return kit_map_find(&map->kit, key);
 }
 
 static int map_erase(struct map *map, uint64_t key)
 {
-	return hl_aha_remove(&map->policy, &map->array, key);
+	return kit_map_erase(&map->kit, key);
+}
+
+static size_t map_capacity(const struct map *map)
+{
+	return hl_aha_cells_count(&map->kit.map.slabs[0]);
 }
 
 static size_t map_count(const struct map *map)
@@ -89,7 +89,7 @@ static size_t map_count(const struct map *map)
 	uint64_t key;
 	size_t count = 0;
 
-	while (hl_aha_next(&map->policy, &map->array, &position, &key) != NULL)
+	while (kit_map_next(&map->kit, &position, &key) != NULL)
 		count++;
 	return count;
 }
@@ -146,7 +146,7 @@ static void race_work(void *arg, unsigned thread, unsigned round)
 /* Who was told what of one key: returns 1 if it got in. */
 static int race_verify_key(struct race *race, size_t key)
 {
-	const size_t value_size = race->map.policy.value_size;
+	const size_t value_size = race->map.value_size;
 	struct kit_errors *const errors = &race->map.errors;
 	const void *where = NULL;
 	unsigned told[3] = { 0 }; /* new, there already, full */
@@ -166,7 +166,7 @@ static int race_verify_key(struct race *race, size_t key)
 	kit_expect(errors, told[0] <= 1);
 	kit_expect(errors, told[0] == 1 || told[1] == 0);
 	/* A.6: a key that found no room for one thread finds none for any */
-	if (race->map.policy.reuse == HASHLOOM_REUSE_NEVER)
+	if (race->map.reuse == HASHLOOM_REUSE_NEVER)
 		kit_expect(errors, told[2] == 0 || told[2] == race->threads);
 	kit_expect(errors, map_find(&race->map, key) == where);
 	race->losers += told[1];
@@ -177,7 +177,7 @@ static int race_verify_key(struct race *race, size_t key)
 static void race_verify(void *arg, unsigned round)
 {
 	struct race *const race = arg;
-	const size_t capacity = hl_aha_cells_count(&race->map.array);
+	const size_t capacity = map_capacity(&race->map);
 	size_t winners = 0;
 
 	(void)round;
@@ -191,7 +191,7 @@ static void race_verify(void *arg, unsigned round)
 static void run_race(unsigned threads, unsigned keys, size_t entries_max, size_t value_size,
 		     atomic_hash_array_hash_fn hash, enum hashloom_reuse reuse, unsigned rounds)
 {
-	struct race *const race = kit_zeroed(1, sizeof(*race) + 64);
+	struct race *const race = kit_zeroed_lines(sizeof(*race));
 	struct kit_gang gang = { threads, rounds, race_prepare, race_work, race_verify, race, { 0 }, { 0 } };
 
 	race->threads = threads;
@@ -262,8 +262,8 @@ static void churn_find(struct churn *churn, uint64_t key)
 {
 	void *const value = map_find(&churn->map, key);
 
-	if (value != NULL && churn->map.policy.reuse == HASHLOOM_REUSE_NEVER)
-		kit_expect(&churn->map.errors, kit_value_is(value, churn->map.policy.value_size, key));
+	if (value != NULL && churn->map.reuse == HASHLOOM_REUSE_NEVER)
+		kit_expect(&churn->map.errors, kit_value_is(value, churn->map.value_size, key));
 }
 
 static void churn_find_stable(struct churn *churn, uint64_t key)
@@ -272,7 +272,7 @@ static void churn_find_stable(struct churn *churn, uint64_t key)
 
 	kit_expect(&churn->map.errors, value != NULL);
 	if (value != NULL)
-		kit_expect(&churn->map.errors, kit_value_is(value, churn->map.policy.value_size, key));
+		kit_expect(&churn->map.errors, kit_value_is(value, churn->map.value_size, key));
 	kit_expect(&churn->map.errors, map_insert(&churn->map, key, 0, NULL) == 0);
 }
 
@@ -299,7 +299,7 @@ static void churn_work(void *arg, unsigned thread, unsigned round)
 				hl_u64_fetch_add_relaxed(&churn->erased[key], 1);
 		} else {
 			churn_find(churn, key);
-			kit_expect(&churn->map.errors, hl_aha_size(&churn->map.array) < SIZE_MAX / 2);
+			kit_expect(&churn->map.errors, kit_map_size(&churn->map.kit) < SIZE_MAX / 2);
 		}
 		if (churn->stable > 0)
 			churn_find_stable(churn, churn->keys + kit_random_below(&seed, churn->stable));
@@ -321,7 +321,7 @@ static void churn_verify(void *arg, unsigned round)
 		present += balance;
 	}
 	kit_expect(&churn->map.errors, map_count(&churn->map) == present);
-	kit_expect(&churn->map.errors, hl_aha_size(&churn->map.array) == present);
+	kit_expect(&churn->map.errors, kit_map_size(&churn->map.kit) == present);
 	map_verify(&churn->map);
 }
 
@@ -347,7 +347,7 @@ static void churn_any(atomic_hash_array_hash_fn hash, unsigned keys, unsigned st
 	static const unsigned threads[] = { 2, 8 };
 
 	for (size_t i = 0; i < KIT_COUNT(threads); i++) {
-		struct churn *const churn = kit_zeroed(1, sizeof(*churn) + 64);
+		struct churn *const churn = kit_zeroed_lines(sizeof(*churn));
 
 		churn->keys = keys;
 		churn->stable = stable;
@@ -402,7 +402,7 @@ static void test_array_A2_entries_that_stay_are_always_found(void **state)
 static void churn_never(atomic_hash_array_hash_fn hash, unsigned keys, unsigned stable, unsigned threads,
 			size_t entries_max)
 {
-	struct churn *const churn = kit_zeroed(1, sizeof(*churn) + 64);
+	struct churn *const churn = kit_zeroed_lines(sizeof(*churn));
 
 	churn->keys = keys;
 	churn->stable = stable;
@@ -454,7 +454,7 @@ static void hearsay_work(void *arg, unsigned thread, unsigned round)
 		const void *const value = map_find(&hearsay->map, key);
 
 		kit_expect(&hearsay->map.errors,
-			   value != NULL && kit_value_is(value, hearsay->map.policy.value_size, key));
+			   value != NULL && kit_value_is(value, hearsay->map.value_size, key));
 	}
 }
 
@@ -474,7 +474,7 @@ static void test_array_A2_who_has_heard_of_an_insert_finds_it(void **state)
 	(void)state;
 	for (size_t i = 0; i < KIT_COUNT(hashes); i++)
 		for (int reuse = HASHLOOM_REUSE_NEVER; reuse <= HASHLOOM_REUSE_ANY_KEY; reuse++) {
-			struct hearsay *const hearsay = kit_zeroed(1, sizeof(*hearsay) + 64);
+			struct hearsay *const hearsay = kit_zeroed_lines(sizeof(*hearsay));
 			struct kit_gang gang = { 3, KIT_REPEAT(100), hearsay_prepare, hearsay_work, NULL,
 						 hearsay, { 0 }, { 0 } };
 
@@ -496,30 +496,10 @@ struct chase {
 	hl_u64 reused; /* hits whose cell was another's when the value was read */
 };
 
-/* As hl_aha_insert() with any_key, but the value is one atomic word (A.5: the user's own protection). */
-static int chase_insert_any(struct map *map, uint64_t key)
-{
-	const uint64_t hash = map->policy.hash(key);
-	uint32_t id;
-
-	hl_aha_lock(&map->array, hash);
-	id = hl_aha_claim_any(&map->policy, &map->array, hash);
-	if (id != HL_AHA_NONE) {
-		hl_u64_store_release(hl_aha_value(&map->policy, &map->array, id), key);
-		hl_u64_fetch_add_relaxed(&map->array.inserted, 1);
-		hl_aha_publish(&map->policy, &map->array, key, hash, id);
-	}
-	hl_aha_unlock(&map->array, hash);
-	return id != HL_AHA_NONE;
-}
-
+/* The value is one atomic word, which the reader checks the key after (A.5: the user's own protection). */
 static int chase_insert(struct map *map, uint64_t key)
 {
-	void *where;
-
-	return map->policy.reuse == HASHLOOM_REUSE_ANY_KEY ?
-		       chase_insert_any(map, key) :
-		       hl_aha_insert(&map->policy, &map->array, key, &key, &where) == 1;
+	return kit_map_insert(&map->kit, key, &key, NULL) == 1;
 }
 
 /* Keys only grow, so a cell that is still the key's after its value was read was the key's when it was. */
@@ -534,10 +514,8 @@ static void chase_look(struct chase *chase, uint64_t key)
 		return;
 	hl_u64_fetch_add_relaxed(&chase->hits, 1);
 	word = hl_u64_load_acquire(value);
-	if (map->policy.reuse == HASHLOOM_REUSE_ANY_KEY &&
-	    (hl_aha_at(&map->policy, &map->array, hl_aha_id_of(&map->policy, &map->array, value), &key_now) ==
-		     NULL ||
-	     key_now != key)) {
+	if (map->reuse == HASHLOOM_REUSE_ANY_KEY &&
+	    (kit_map_at(&map->kit, kit_map_id(&map->kit, value), &key_now) == NULL || key_now != key)) {
 		hl_u64_fetch_add_relaxed(&chase->reused, 1);
 		return;
 	}
@@ -563,7 +541,7 @@ static void chase_work(void *arg, unsigned thread, unsigned round)
 		chase_look(chase, key + 1);
 		if (key > 0)
 			chase_look(chase, key - 1);
-		kit_expect(&chase->map.errors, hl_aha_size(&chase->map.array) < SIZE_MAX / 2);
+		kit_expect(&chase->map.errors, kit_map_size(&chase->map.kit) < SIZE_MAX / 2);
 	}
 }
 
@@ -579,7 +557,7 @@ static void chase_prepare(void *arg, unsigned round)
 
 static void run_chase(unsigned threads, atomic_hash_array_hash_fn hash, enum hashloom_reuse reuse, unsigned keys)
 {
-	struct chase *const chase = kit_zeroed(1, sizeof(*chase) + 64);
+	struct chase *const chase = kit_zeroed_lines(sizeof(*chase));
 	struct kit_gang gang = { threads, 3, chase_prepare, chase_work, NULL, chase, { 0 }, { 0 } };
 
 	chase->keys = keys;
@@ -626,12 +604,12 @@ static void walk_once(struct walk *walk)
 
 	for (size_t i = 0; i < WALK_KEYS; i++)
 		begun[i] = hl_u64_load_acquire(&walk->begun[i]);
-	for (void *value; (value = hl_aha_next(&walk->map.policy, &walk->map.array, &position, &key)) != NULL;) {
+	for (void *value; (value = kit_map_next(&walk->map.kit, &position, &key)) != NULL;) {
 		kit_expect(&walk->map.errors, position > behind);
 		behind = position;
 		/* with any_key the values of comers may be overwritten (A.5) */
-		if (key >= 1000 || walk->map.policy.reuse == HASHLOOM_REUSE_NEVER)
-			kit_expect(&walk->map.errors, kit_value_is(value, walk->map.policy.value_size, key));
+		if (key >= 1000 || walk->map.reuse == HASHLOOM_REUSE_NEVER)
+			kit_expect(&walk->map.errors, kit_value_is(value, walk->map.value_size, key));
 		if (key >= 1000 && key < 1000 + walk->stable) {
 			stable[key - 1000]++;
 		} else if (key < WALK_KEYS) {
@@ -689,7 +667,7 @@ static void walk_prepare(void *arg, unsigned round)
 static void run_walk(unsigned threads, unsigned stable, size_t entries_max, atomic_hash_array_hash_fn hash,
 		     enum hashloom_reuse reuse)
 {
-	struct walk *const walk = kit_zeroed(1, sizeof(*walk) + 64);
+	struct walk *const walk = kit_zeroed_lines(sizeof(*walk));
 	struct kit_gang gang = { threads, KIT_REPEAT(12), walk_prepare, walk_work, NULL, walk, { 0 }, { 0 } };
 
 	walk->stable = stable;

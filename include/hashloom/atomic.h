@@ -3,7 +3,7 @@
 /*
  * atomic.h: the one place through which Hashloom's shared words are read and written.
  *
- * A shared word is wrapped in a struct (hl_u8, hl_u32, hl_u64, hl_ptr), so that a plain access does not
+ * A shared word is wrapped in a struct (hl_u8, hl_u16, hl_u32, hl_u64, hl_ptr), so that a plain access does not
  * compile, and the memory order stands in the function's name: hl_u64_load_acquire(&word).
  *
  *   relaxed   atomic, orders nothing
@@ -22,6 +22,7 @@
 #include <hashloom/base.h>
 
 typedef struct hl_u8 { uint8_t raw; } hl_u8;
+typedef struct hl_u16 { uint16_t raw; } hl_u16;
 typedef struct hl_u32 { uint32_t raw; } hl_u32;
 typedef struct hl_u64 { uint64_t raw; } hl_u64;
 typedef struct hl_ptr { void *raw; } hl_ptr;
@@ -86,6 +87,7 @@ HL_STATIC_ASSERT(sizeof(hl_u8) == 1 && sizeof(hl_u32) == 4 && sizeof(hl_u64) == 
 	HL_ATOMIC_ARITHMETIC(type, value, and)
 
 HL_ATOMIC_INTEGER(hl_u8, uint8_t)
+HL_ATOMIC_COMMON(hl_u16, uint16_t)
 HL_ATOMIC_INTEGER(hl_u32, uint32_t)
 HL_ATOMIC_INTEGER(hl_u64, uint64_t)
 HL_ATOMIC_COMMON(hl_ptr, void *)

@@ -7,8 +7,7 @@
  * pointer or a key would take 64. Finds and iteration are wait-free; an insert waits at most for another
  * insert that has claimed the same cell and not finished.
  *
- * When not to use it: the number of entries is not known in advance; values change after they were inserted (unless the
- * value is made of atomics of the user's); there is one thread only and no ids are needed.
+ * When not to use it: the number of entries is not known in advance (atomic_hash_map.h); there is one thread only and no ids are needed.
  *
  * Model in one sentence: claim a cell by compare-and-swap on its key word, write the value, publish the key; a byte of
  * hash for each cell, in lines of their own, tells a search where to look.
@@ -18,8 +17,9 @@
  *     #include <hashloom/atomic_hash_array_typed.h>
  *
  * That is the typed front end: the same functions, compiled for a type. The functions here take sizes at run
- * time, for other languages and for types that are not known when compiling. The algorithm is in
- * atomic_hash_array_core.h; the idea is AtomicHashArray's (folly).
+ * time, for other languages and for types that are not known when compiling. An array is an atomic hash map that does not grow: these
+ * functions are the simple ones, and all others of atomic_hash_map.h (values that change, batches, lookups by another type, statistics)
+ * are had by atomic_hash_array_as_map(). The idea is AtomicHashArray's (folly).
  *
  * Guarantees
  *   A.1  A key is never there twice. Of several inserts of one key exactly one is told that it is new; the others get the same entry.
@@ -31,6 +31,7 @@
  *   A.6  entries_max entries fit, at least (NEVER: counting erased ones). An insert that finds no room changes nothing; with NEVER
  *        that key will not find room any more in any thread. With ANY_KEY, beside erases and with nearly all cells
  *        taken, an insert may miss the room that they make.
+ *        With HASHLOOM_REUSE_SAME_KEY an erased entry's cell is kept for the same key.
  *   A.7  An iteration gives each entry that is there all the time exactly once, others at most once for each insert, and ends.
  *
  * Which calls may run together: all of them, but for create and destroy.
@@ -42,6 +43,7 @@
 
 #include <hashloom/alloc.h>
 #include <hashloom/atomic_hash_array_core.h>
+#include <hashloom/atomic_hash_map.h>
 
 HL_BEGIN_DECLS
 
@@ -64,7 +66,8 @@ struct atomic_hash_array_config {
  * array:    where the address goes, on success.
  * Returns:  HASHLOOM_OK; HASHLOOM_ERROR_INVALID_ARGUMENT (a number out of range), HASHLOOM_ERROR_NO_MEMORY.
  * Threads:  any.  Progress: that of the allocator.  Order: none.
- * Memory:   (cell + 16 / 15 bytes) / load for each entry, a cell being 8 bytes and the value, rounded up to the alignment. Untouched until used.
+ * Memory:   (cell + 16 / 15 bytes) / load for each entry, a cell being 8 bytes and the value, rounded up to the alignment; and about 3 KiB.
+ *           Untouched until used.
  * Cost:     two allocations.
  * Lifetime: until atomic_hash_array_destroy().
  */
@@ -81,12 +84,20 @@ HASHLOOM_API int atomic_hash_array_create(size_t entries_max, const struct atomi
 HASHLOOM_API void atomic_hash_array_destroy(struct atomic_hash_array *array);
 
 /*
+ * atomic_hash_array_as_map: the same array, for the functions of atomic_hash_map.h.
+ * array:    of atomic_hash_array_create(), or NULL.
+ * Returns:  the array.
+ * Threads:  any.  Progress: wait-free.  Order: none.  Memory: none.  Cost: none.  Lifetime: the array's; it is destroyed once.
+ */
+HASHLOOM_API struct atomic_hash_map *atomic_hash_array_as_map(struct atomic_hash_array *array);
+
+/*
  * atomic_hash_array_insert: adds a key with a copy of a value, unless the key is there.
  * array:    of atomic_hash_array_create().
- * key:      0 to ATOMIC_HASH_ARRAY_KEY_MAX.
+ * key:      any. (-1 to -4 lie in cells of their own, which come back whatever the policy.)
  * value:    value_size readable bytes; may be NULL if that is 0.
  * where:    gets the address of the entry's value, new or not; NULL: not wanted.
- * Returns:  1: new; 0: there already, nothing changed; HASHLOOM_ERROR_INVALID_KEY, HASHLOOM_ERROR_FULL.
+ * Returns:  1: new; 0: there already, nothing changed; HASHLOOM_ERROR_FULL.
  * Threads:  any.  Progress: waits for an insert that holds the same cell (ANY_KEY: for a writer of the same group).
  * Order:    success: releases what was written before to whoever finds the entry; "there already" acquires it.
  * Memory:   none.  Cost: about two cache misses, and a copy.
@@ -97,7 +108,7 @@ HASHLOOM_API int atomic_hash_array_insert(struct atomic_hash_array *array, uint6
 /*
  * atomic_hash_array_find: looks for a key.
  * array, key: as above.
- * Returns:  the address of the entry's value, or NULL (also for a reserved key).
+ * Returns:  the address of the entry's value, or NULL.
  * Threads:  any.  Progress: wait-free.  Order: a hit acquires what the insert released.
  * Memory:   none.  Cost: two cache misses for a hit, about one for a miss.  Lifetime: A.4, A.5.
  */
@@ -106,8 +117,8 @@ HASHLOOM_API void *atomic_hash_array_find(const struct atomic_hash_array *array,
 /*
  * atomic_hash_array_erase: takes a key out.
  * array, key: as above.
- * Returns:  1: erased; 0: not there (also for a reserved key). Of several erases of one entry one gets 1.
- * Threads:  any.  Progress: lock-free (ANY_KEY: waits for a writer of the same group).
+ * Returns:  1: erased; 0: not there. Of several erases of one entry one gets 1.
+ * Threads:  any.  Progress: waits for a writer of the same group.
  * Order:    what happened before is visible to whoever then inserts the key.
  * Memory:   none.  Cost: as a hit.  Lifetime: ends the entry's: A.4, A.5.
  */
@@ -117,7 +128,7 @@ HASHLOOM_API int atomic_hash_array_erase(struct atomic_hash_array *array, uint64
  * atomic_hash_array_id: the id of an entry.
  * array:    as above.
  * value:    an address of this array, from insert, find, at or next.
- * Returns:  its id, 0 to atomic_hash_array_capacity() - 1.
+ * Returns:  its id, 0 to atomic_hash_array_capacity() + 3.
  * Threads:  any.  Progress: wait-free.  Order: none.  Memory: none.  Cost: a division.  Lifetime: A.3, A.4.
  */
 HASHLOOM_API uint32_t atomic_hash_array_id(const struct atomic_hash_array *array, const void *value);

@@ -29,6 +29,8 @@
 
 #define HL_ALWAYS_INLINE static inline __attribute__((always_inline))
 #define HL_UNUSED __attribute__((unused))
+/* A function that stays one: each file that includes it has its own. */
+#define HL_APART static __attribute__((noinline, unused))
 #define HL_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define HL_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

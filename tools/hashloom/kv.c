@@ -116,12 +116,6 @@ static int load_and_answer(const struct kv_options *options)
 	return status;
 }
 
-static int print_and_end(const char *text)
-{
-	(void)fputs(text, stdout);
-	return output_flush() == 0 ? STATUS_OK : STATUS_BAD_INPUT;
-}
-
 int kv_main(int argc, char **argv)
 {
 	struct kv_options options;
@@ -133,10 +127,10 @@ int kv_main(int argc, char **argv)
 		status = load_and_answer(&options);
 		break;
 	case KV_OPTIONS_HELP:
-		status = print_and_end(kv_options_help());
+		status = output_text(kv_options_help());
 		break;
 	case KV_OPTIONS_VERSION:
-		status = print_and_end("hashloom " HASHLOOM_VERSION "\n");
+		status = output_text("hashloom " HASHLOOM_VERSION "\n");
 		break;
 	case KV_OPTIONS_WRONG:
 		break;

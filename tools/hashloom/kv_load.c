@@ -343,7 +343,7 @@ static int load_source(struct loader *loader, struct kv_source *source, struct l
 	int result = 0;
 	size_t n = 0;
 
-	progress_begin(&loader->progress, source->size);
+	progress_begin(&loader->progress, "loading", "records", source->size);
 	progress_update(&loader->progress, 0, 0);
 	/* Ends with the source. */
 	while (!loader->out_of_memory &&

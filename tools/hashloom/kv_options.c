@@ -8,6 +8,7 @@
 
 #include "key.h"
 #include "message.h"
+#include "option.h"
 
 static const char help[] =
 	"usage: hashloom kv FILE [OPTION...]\n"
@@ -70,7 +71,7 @@ static const char help[] =
 	"usual.\n";
 
 enum {
-	OPTION_IN_FLIGHT = 256, /* above every short option */
+	OPTION_IN_FLIGHT = OPTION_LONG_FIRST,
 	OPTION_MOVER,
 	OPTION_THREADS,
 	OPTION_DELIMITER,
@@ -99,41 +100,11 @@ const char *kv_options_help(void)
 	return help;
 }
 
-/* A whole number in decimal digits and nothing else. Returns 0, or -1 after a message. */
-static int parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
-			uint64_t *number)
-{
-	uint64_t value = 0;
-	int wrong = *text == '\0';
-
-	for (const char *at = text; *at != '\0' && !wrong; at++)
-		wrong = *at < '0' || *at > '9' ||
-			__builtin_mul_overflow(value, UINT64_C(10), &value) ||
-			__builtin_add_overflow(value, (uint64_t)(*at - '0'), &value);
-	if (wrong || value < min || value > max) {
-		message("%s '%s': expected a whole number from %llu to %llu", option, text,
-			(unsigned long long)min, (unsigned long long)max);
-		return -1;
-	}
-	*number = value;
-	return 0;
-}
-
-static int parse_size(const char *option, const char *text, uint64_t max, size_t *size)
-{
-	uint64_t number;
-
-	if (parse_number(option, text, 1, max < SIZE_MAX ? max : SIZE_MAX, &number) != 0)
-		return -1;
-	*size = (size_t)number;
-	return 0;
-}
-
 static int parse_key_base(const char *text, unsigned *base)
 {
 	uint64_t number;
 
-	if (parse_number("--key-base", text, KEY_BASE_MIN, KEY_BASE_MAX, &number) != 0)
+	if (option_parse_number("--key-base", text, KEY_BASE_MIN, KEY_BASE_MAX, &number) != 0)
 		return -1;
 	*base = (unsigned)number;
 	return 0;
@@ -153,38 +124,6 @@ static int parse_mover(const char *text, enum kv_mover *mover)
 	return -1;
 }
 
-static int parse_delimiter(const char *text, char *delimiter)
-{
-	if (strcmp(text, "\\t") == 0) {
-		*delimiter = '\t';
-		return 0;
-	}
-	if (strlen(text) != 1 || text[0] == '\n') {
-		char quoted[QUOTE_SIZE];
-
-		message("--delimiter %s: expected one character of one byte, or \\t, and not a "
-			"newline",
-			quote(text, strlen(text), quoted));
-		return -1;
-	}
-	*delimiter = text[0];
-	return 0;
-}
-
-/* What getopt_long() did not take. */
-static void report_refused(int code, char **argv)
-{
-	if (code == ':')
-		message("option '%s' needs a value", argv[optind - 1]);
-	else if (optopt >= OPTION_IN_FLIGHT)
-		message("option '%s' takes no value", argv[optind - 1]);
-	else if (optopt != 0)
-		message("unknown option '-%c'; see 'hashloom kv --help'", optopt);
-	else
-		message("unknown or ambiguous option '%s'; see 'hashloom kv --help'",
-			argv[optind - 1]);
-}
-
 /* One option. Returns what kv_options_parse() is to return; RUN: go on. */
 static enum kv_options_result take_option(int code, char **argv, struct kv_options *options)
 {
@@ -192,22 +131,24 @@ static enum kv_options_result take_option(int code, char **argv, struct kv_optio
 
 	switch (code) {
 	case OPTION_IN_FLIGHT:
-		result = parse_size("--in-flight", optarg, KV_IN_FLIGHT_MAX, &options->in_flight);
+		result = option_parse_size("--in-flight", optarg, KV_IN_FLIGHT_MAX,
+					   &options->in_flight);
 		break;
 	case OPTION_MOVER:
 		result = parse_mover(optarg, &options->mover);
 		break;
 	case OPTION_THREADS:
-		result = parse_size("--threads", optarg, KV_THREADS_MAX, &options->threads);
+		result = option_parse_size("--threads", optarg, KV_THREADS_MAX, &options->threads);
 		break;
 	case OPTION_DELIMITER:
-		result = parse_delimiter(optarg, &options->delimiter);
+		result = option_parse_delimiter(optarg, &options->delimiter);
 		break;
 	case OPTION_KEY_BASE:
 		result = parse_key_base(optarg, &options->key_base);
 		break;
 	case OPTION_CAPACITY:
-		result = parse_size("--capacity", optarg, KV_CAPACITY_MAX, &options->capacity);
+		result = option_parse_size("--capacity", optarg, KV_CAPACITY_MAX,
+					   &options->capacity);
 		break;
 	case OPTION_GET:
 		/* Its base may be yet to come. */
@@ -220,7 +161,7 @@ static enum kv_options_result take_option(int code, char **argv, struct kv_optio
 	case OPTION_VERSION:
 		return KV_OPTIONS_VERSION;
 	default:
-		report_refused(code, argv);
+		option_report_refused(code, argv);
 		break;
 	}
 	return result == 0 ? KV_OPTIONS_RUN : KV_OPTIONS_WRONG;

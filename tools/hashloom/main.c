@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "count.h"
 #include "kv.h"
 #include "message.h"
 #include "version.h"
@@ -12,16 +13,12 @@ static const char usage[] = "usage: hashloom COMMAND [ARGUMENT...]\n"
 			    "       hashloom --help | --version\n"
 			    "\n"
 			    "commands:\n"
+			    "  count     count the words, lines or fields of text in an interning "
+			    "table\n"
 			    "  kv FILE   load KEY<delimiter>VALUE lines into an asynchronous hash "
 			    "map, then look keys up\n"
 			    "\n"
 			    "'hashloom COMMAND --help' tells about a command.\n";
-
-static int print_and_end(const char *text)
-{
-	(void)fputs(text, stdout);
-	return output_flush() == 0 ? STATUS_OK : STATUS_BAD_INPUT;
-}
 
 int main(int argc, char **argv)
 {
@@ -31,14 +28,17 @@ int main(int argc, char **argv)
 	}
 	const char *const command = argv[1];
 
+	if (strcmp(command, "count") == 0)
+		return count_main(argc - 1, argv + 1);
 	if (strcmp(command, "kv") == 0)
 		return kv_main(argc - 1, argv + 1);
 	if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0)
-		return print_and_end(usage);
+		return output_text(usage);
 	if (strcmp(command, "--version") == 0)
-		return print_and_end("hashloom " HASHLOOM_VERSION "\n");
-	(void)fprintf(stderr,
-		      "hashloom: unknown command '%s': expected kv; see 'hashloom --help'\n",
-		      command);
+		return output_text("hashloom " HASHLOOM_VERSION "\n");
+	(void)fprintf(
+		stderr,
+		"hashloom: unknown command '%s': expected count or kv; see 'hashloom --help'\n",
+		command);
 	return STATUS_FAILED;
 }

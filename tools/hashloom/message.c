@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *message_command = "kv";
+
 void message(const char *format, ...)
 {
 	va_list arguments;
 
-	(void)fputs("hashloom kv: ", stderr);
+	(void)fprintf(stderr, "hashloom %s: ", message_command);
 	va_start(arguments, format);
 	(void)vfprintf(stderr, format, arguments);
 	va_end(arguments);
@@ -58,4 +60,10 @@ int output_flush(void)
 		return 0;
 	message("cannot write to standard output: %s", strerror(errno));
 	return -1;
+}
+
+int output_text(const char *text)
+{
+	(void)fputs(text, stdout);
+	return output_flush() == 0 ? STATUS_OK : STATUS_BAD_INPUT;
 }

@@ -14,7 +14,10 @@ enum exit_status {
 	STATUS_FAILED = 2,
 };
 
-/* Prints "hashloom kv: ", the text and a newline to standard error. */
+/* The subcommand that speaks. */
+extern const char *message_command;
+
+/* Prints "hashloom COMMAND: ", the text and a newline to standard error. */
 __attribute__((format(printf, 1, 2))) void message(const char *format, ...);
 
 #define QUOTE_BYTES_MAX 64
@@ -31,5 +34,8 @@ const char *quote(const char *bytes, size_t n, char quoted[QUOTE_SIZE]);
  * output before, failed; the caller then stops writing.
  */
 int output_flush(void);
+
+/* Prints a text that is all there is to say. Returns the exit status. */
+int output_text(const char *text);
 
 #endif

@@ -14,9 +14,13 @@
 #define LINE_SIZE 160
 #define PERCENT_ALL 100
 
-void progress_begin(struct progress *progress, uint64_t bytes_total)
+void progress_begin(struct progress *progress, const char *doing, const char *things,
+		    uint64_t bytes_total)
 {
-	*progress = (struct progress){.bytes_total = bytes_total, .start_ns = clock_now_ns()};
+	*progress = (struct progress){.doing = doing,
+				      .things = things,
+				      .bytes_total = bytes_total,
+				      .start_ns = clock_now_ns()};
 	progress->wanted = isatty(STDERR_FILENO) == 1;
 }
 
@@ -49,16 +53,16 @@ static void format_bar(char bar[LINE_SIZE], uint64_t bytes, uint64_t bytes_total
 	(void)snprintf(bar, LINE_SIZE, "[%s] %3d%%  ", cells, (int)(part * PERCENT_ALL));
 }
 
-static void draw(struct progress *progress, uint64_t records, uint64_t bytes, uint64_t now_ns)
+static void draw(struct progress *progress, uint64_t count, uint64_t bytes, uint64_t now_ns)
 {
 	const double seconds = (double)(now_ns - progress->start_ns) / (double)NS_PER_SECOND;
-	const double rate = seconds > 0 ? (double)records / seconds : 0;
+	const double rate = seconds > 0 ? (double)count / seconds : 0;
 	char bar[LINE_SIZE];
 	char line[2 * LINE_SIZE];
 
 	format_bar(bar, bytes, progress->bytes_total);
-	(void)snprintf(line, sizeof(line), "loading %s%llu records  %.0f/s", bar,
-		       (unsigned long long)records, rate);
+	(void)snprintf(line, sizeof(line), "%s %s%llu %s  %.0f/s", progress->doing, bar,
+		       (unsigned long long)count, progress->things, rate);
 	int columns = (int)strlen(line);
 	const int usable = columns_usable();
 
@@ -72,14 +76,14 @@ static void draw(struct progress *progress, uint64_t records, uint64_t bytes, ui
 	progress->drawn_ns = now_ns;
 }
 
-void progress_update(struct progress *progress, uint64_t records, uint64_t bytes)
+void progress_update(struct progress *progress, uint64_t count, uint64_t bytes)
 {
 	if (!progress->wanted)
 		return;
 	const uint64_t now_ns = clock_now_ns();
 
 	if (progress->drawn_ns == 0 || now_ns - progress->drawn_ns >= REDRAW_NS)
-		draw(progress, records, bytes, now_ns);
+		draw(progress, count, bytes, now_ns);
 }
 
 void progress_hide(struct progress *progress)

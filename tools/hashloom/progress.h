@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 struct progress {
+	const char *doing;    /* "loading" */
+	const char *things;   /* "records" */
 	uint64_t bytes_total; /* 0: unknown */
 	uint64_t start_ns;
 	uint64_t drawn_ns; /* when it was drawn last */
@@ -15,10 +17,11 @@ struct progress {
 	bool wanted;
 };
 
-void progress_begin(struct progress *progress, uint64_t bytes_total);
+void progress_begin(struct progress *progress, const char *doing, const char *things,
+		    uint64_t bytes_total);
 
 /* Draws it anew, if the last time is long enough ago. */
-void progress_update(struct progress *progress, uint64_t records, uint64_t bytes);
+void progress_update(struct progress *progress, uint64_t count, uint64_t bytes);
 
 /* Wipes it from the terminal: before a message, and at the end. */
 void progress_hide(struct progress *progress);

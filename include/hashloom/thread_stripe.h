@@ -4,8 +4,8 @@
  * thread_stripe.h: a small number for each thread, to spread counters over cache lines. Threads that come
  * one after the other get different ones; when there are more threads than stripes, some share.
  */
-#ifndef HL_THREAD_STRIPE_H
-#define HL_THREAD_STRIPE_H
+#ifndef HASHLOOM_THREAD_STRIPE_H
+#define HASHLOOM_THREAD_STRIPE_H
 
 #include <hashloom/atomic.h>
 
@@ -14,7 +14,8 @@
 static inline unsigned hl_thread_stripe(void)
 {
 	static hl_u32 threads;
-	static _Thread_local unsigned mine; /* 1 + stripe, 0: none yet */
+	/* 1 + stripe, 0: none yet. initial-exec: without a call, in shared libraries too */
+	static __thread unsigned mine __attribute__((tls_model("initial-exec")));
 
 	if (HL_UNLIKELY(mine == 0))
 		mine = 1 + hl_u32_fetch_add_relaxed(&threads, 1) % HL_STRIPES;
