@@ -491,10 +491,13 @@ int atomic_hash_map_for_each(const struct atomic_hash_map *map, uint32_t part, u
 			     atomic_hash_map_entry_fn callback, void *argument)
 {
 	const uint64_t ids = hl_ahm_ids(&map->map);
-	const uint64_t end = ids * (part + 1) / parts;
-	uint64_t position = ids * part / parts;
 	uint64_t key;
 	int result = 0;
+
+	if (part >= parts)
+		return HASHLOOM_ERROR_INVALID_ARGUMENT;
+	const uint64_t end = ids * (part + UINT64_C(1)) / parts;
+	uint64_t position = ids * part / parts;
 
 	for (void *value; result == 0 && (value = atomic_hash_map_next_before(map, &position, end, &key)) != NULL;)
 		result = callback(key, value, argument);

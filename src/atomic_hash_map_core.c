@@ -11,6 +11,7 @@
 #define GROWTH_SMALL 7000
 #define GROWTH_LARGE 1000
 #define LARGE_BYTES ((uint64_t)64 << 20)
+#define SIZE_TURNS 4
 #define COUNTER_SHARE 256 /* of a stripe in the cells, at most, before the load is looked at */
 
 /* ---- policy ----------------------------------------------------------------------------------------- */
@@ -92,40 +93,51 @@ int hl_ahm_policy_init(struct hl_ahm_policy *policy, const struct atomic_hash_ma
 
 /* ---- counts ----------------------------------------------------------------------------------------- */
 
-struct counts {
-	uint64_t inserted;
-	uint64_t erased;
-	uint64_t revived;
-};
+enum counter { INSERTED, ERASED, REVIVED };
 
-/* Erases are summed before inserts: the difference is never below zero. */
-static struct counts sum(const struct hl_ahm *map)
+static uint64_t sum(const struct hl_ahm *map, enum counter counter)
 {
-	struct counts counts = { 0, 0, 0 };
+	uint64_t total = 0;
 
 	for (unsigned i = 0; i < HL_STRIPES; i++) {
+		const struct hl_ahm_stripe *const stripe = &map->stripes[i];
+
 		/* acquire. pairs with [AHM-3] in hl_ahm_count_erase() */
-		counts.erased += hl_u64_load_acquire(&map->stripes[i].erased);
-		counts.revived += hl_u64_load_relaxed(&map->stripes[i].revived);
+		total += hl_u64_load_acquire(counter == INSERTED ? &stripe->inserted :
+					     counter == ERASED	 ? &stripe->erased :
+								   &stripe->revived);
 	}
-	for (unsigned i = 0; i < HL_STRIPES; i++)
-		counts.inserted += hl_u64_load_relaxed(&map->stripes[i].inserted);
-	return counts;
+	return total;
 }
 
+/*
+ * Erases are summed before inserts, so that the difference is never below zero, and again afterwards: if they went on, others may have
+ * inserted and erased a lot in between. After some turns the cells are an upper bound.
+ */
 size_t hl_ahm_size(const struct hl_ahm *map)
 {
-	const struct counts counts = sum(map);
+	const uint64_t most = hl_u64_load_relaxed(&map->cells_total) + HL_AHM_SIDE_CELLS;
+	uint64_t erased = sum(map, ERASED);
+	uint64_t size = 0;
 
-	return (size_t)(counts.inserted - counts.erased);
+	for (unsigned turn = 0; turn < SIZE_TURNS; turn++) {
+		size = sum(map, INSERTED) - erased;
+		const uint64_t again = sum(map, ERASED);
+
+		if (again == erased)
+			break;
+		erased = again;
+	}
+	return (size_t)(size < most ? size : most);
 }
 
+/* Not too many: what is subtracted is summed afterwards. A map must not grow because its entries come and go while they are counted. */
 uint64_t hl_ahm_used(const struct hl_ahm_policy *policy, const struct hl_ahm *map)
 {
-	const struct counts counts = sum(map);
-	const uint64_t freed = policy->cell.reuse == HASHLOOM_REUSE_ANY_KEY ? counts.erased : counts.revived;
+	const uint64_t inserted = sum(map, INSERTED);
+	const uint64_t freed = sum(map, policy->cell.reuse == HASHLOOM_REUSE_ANY_KEY ? ERASED : REVIVED);
 
-	return counts.inserted > freed ? counts.inserted - freed : 0;
+	return inserted > freed ? inserted - freed : 0;
 }
 
 size_t hl_ahm_space_remaining(const struct hl_ahm_policy *policy, const struct hl_ahm *map)

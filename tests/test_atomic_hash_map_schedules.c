@@ -281,9 +281,10 @@ static void check_value(struct program *program, uint64_t key, const void *value
 
 	if (program->setting.reuse != HASHLOOM_REUSE_NEVER && key < STABLE && !program->setting.has_retire)
 		return;
-	if (key == key_of(SIDE_KEY))
+	/* what is written under a lock is not read through an address (C.3) */
+	if (key == key_of(SIDE_KEY) || program->setting.has_locks)
 		return;
-	if (program->setting.words > 1 && !program->setting.has_locks) {
+	if (program->setting.words > 1) {
 		(void)value_in(program, value, key);
 		return;
 	}

@@ -699,6 +699,38 @@ static void test_map_sizes_are_never_below_zero_and_exact_in_the_end(void **stat
 		}
 }
 
+/* ---- entries that come and go do not make a map grow -------------------------------------------------------------- */
+
+static void turnover_work(void *arg, unsigned thread, unsigned round)
+{
+	struct race *const race = arg;
+
+	(void)round;
+	for (unsigned step = 0; step < race->steps; step++) {
+		const uint64_t key = thread * 1000 + step % race->keys;
+
+		(void)race->do_->erase(&race->map, key);
+		kit_expect(&race->errors, race->do_->insert(&race->map, key, key, NULL) == 1);
+		/* never more than are there, and those whose erase is not counted yet */
+		kit_expect(&race->errors, hl_ahm_size(&race->map) <= hl_u64_load_relaxed(&race->map.cells_total) + HL_AHM_SIDE_CELLS);
+	}
+}
+
+static void test_map_any_key_does_not_grow_by_turnover(void **state)
+{
+	(void)state;
+	FOR_MAPS(ANY, functions) {
+		struct race *const race = race_new(functions, 1000, plain_config);
+
+		race->keys = 100;
+		race->steps = KIT_REPEAT(200000);
+		race_run(race, 4, turnover_work);
+		assert_int_equal(hl_u32_load_relaxed(&race->map.slabs_count), 1);
+		assert_int_equal(hl_ahm_size(&race->map), 400);
+		race_delete(race);
+	}
+}
+
 /* ---- batches ------------------------------------------------------------------------------------------------------ */
 
 #define BATCH 70
@@ -948,6 +980,7 @@ int main(void)
 		cmocka_unit_test(test_map_churn_of_keys_that_threads_own),
 		cmocka_unit_test(test_map_any_key_churn_at_high_load),
 		cmocka_unit_test(test_map_sizes_are_never_below_zero_and_exact_in_the_end),
+		cmocka_unit_test(test_map_any_key_does_not_grow_by_turnover),
 		cmocka_unit_test(test_map_batches_beside_single_calls),
 		cmocka_unit_test(test_map_C2_large_values_under_locks_are_whole),
 		cmocka_unit_test(test_map_A6_retired_cells_are_not_used_before_they_are_released),

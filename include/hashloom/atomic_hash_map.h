@@ -46,7 +46,7 @@
  *        they get, again and again, whatever the policy, and without retire. Maps with `equal` of yours do not take these four (INVALID_KEY).
  *
  * Which calls may run together: all of them, but for create, destroy, clear, compact and set_counter_cache, which are alone.
- * Maps and configs are not NULL, unless it says so.
+ * NULL and bad addresses are not checked, bad numbers are.
  */
 #ifndef HASHLOOM_ATOMIC_HASH_MAP_H
 #define HASHLOOM_ATOMIC_HASH_MAP_H
@@ -74,8 +74,8 @@ struct atomic_hash_map_lookup {
 
 /*
  * atomic_hash_map_create: makes an empty map.
- * entries_max: entries that the first slab takes, from 1; an estimate is enough, unless the map is fixed.
- * config:   see atomic_hash_map_core.h; not NULL; all zero is the default but for value_size.
+ * entries_max: entries that the first slab takes, from 1 to about 3.4e9; an estimate is enough, unless the map is fixed.
+ * config:   struct atomic_hash_map_config stands in atomic_hash_map_core.h; not NULL; all zero is a set of 64-bit keys.
  * map:      where the address goes, on success.
  * Returns:  HASHLOOM_OK; HASHLOOM_ERROR_INVALID_ARGUMENT (a number out of range), HASHLOOM_ERROR_NO_MEMORY.
  * Threads:  any.  Progress: that of the allocator.  Order: none.
@@ -102,7 +102,8 @@ HASHLOOM_API void atomic_hash_map_destroy(struct atomic_hash_map *map);
  * key:      any; its lower half if key_size is 4.
  * value:    value_size readable bytes; may be NULL if that is 0.
  * where:    gets the address of the entry's value, new or not; NULL: not wanted.
- * Returns:  1: new; 0: there already, nothing changed; HASHLOOM_ERROR_FULL, HASHLOOM_ERROR_NO_MEMORY, HASHLOOM_ERROR_INVALID_KEY (D.1).
+ * Returns:  1: new; 0: there already, nothing changed (so compare with < 0 for errors, not with HASHLOOM_OK); HASHLOOM_ERROR_FULL,
+ *           HASHLOOM_ERROR_NO_MEMORY, HASHLOOM_ERROR_INVALID_KEY (D.1).
  * Threads:  any.  Progress: waits for an insert that holds the same cell (reuse: for a writer of the same group); for a slab: B.2.
  * Order:    success: releases what was written before to whoever finds the entry; "there already" acquires it.
  * Memory:   a slab when one is due.  Cost: about two cache misses for the last slab and one for each other, and a copy.
@@ -303,7 +304,7 @@ HASHLOOM_API uint64_t atomic_hash_map_ids(const struct atomic_hash_map *map);
  * parts:    from 1; each part is some of the ids, and all parts together, done at one time, are all of them.
  * callback: (key, value, argument) gets an entry; 0: go on; another number: stop. In the calling thread; may block, and call the map.
  * argument: handed to callback.
- * Returns:  0, or what callback returned.
+ * Returns:  0, or what callback returned; HASHLOOM_ERROR_INVALID_ARGUMENT (part not less than parts).
  * Threads:  any; one for each part.  Progress: wait-free but for the callback.  Order: as a hit of find.  Memory: none.
  * Cost:     as atomic_hash_map_next().  Lifetime: as for atomic_hash_map_next().
  */
@@ -325,7 +326,8 @@ HASHLOOM_API size_t atomic_hash_map_retain(struct atomic_hash_map *map, atomic_h
 /*
  * atomic_hash_map_size, atomic_hash_map_empty, atomic_hash_map_capacity, atomic_hash_map_space_remaining, atomic_hash_map_slabs: counts.
  * map:      as above.
- * Returns:  size: entries, exact when nothing runs, otherwise near, never below zero. empty: 1 if size is 0. capacity: cells of all slabs.
+ * Returns:  size: entries, exact when nothing runs; while others insert and erase it may be off by what they do during the call, but is never below
+ *           zero nor above the capacity. empty: 1 if size is 0. capacity: cells of all slabs.
  *           space_remaining: entries until the load factor is reached. slabs: 1 and more.
  * Threads:  any.  Progress: wait-free.  Order: none.  Memory: none.  Cost: up to 32 loads.  Lifetime: none.
  */

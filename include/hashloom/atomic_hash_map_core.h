@@ -69,7 +69,7 @@ typedef int (*atomic_hash_map_entry_fn)(uint64_t key, void *value, void *argumen
 /* All zero is the default but for value_size. The typed maps take only what their template does not say: the lines marked *. */
 struct atomic_hash_map_config {
 	size_t key_size;	  /* 4 or 8 bytes; 0: 8 */
-	size_t value_size;	  /* bytes, 0 to 2^30 */
+	size_t value_size;	  /* bytes, 0 to 2^30; 0: a set, whose stores and combines do nothing */
 	size_t value_alignment;	  /* a power of two up to 64; 0: 8, or less if value_size is. Values of 1 to 8 bytes have at least their size's */
 	unsigned load_permille;	  /* * entries per thousand cells before the map grows, 1 to 1000; 0: 800. Above 900 misses get slow */
 	unsigned growth_permille; /* * cells of a new slab per thousand of all that there are, 1000 to 63000; 0: 7000 up to 64 MiB, then 1000 */
@@ -82,7 +82,7 @@ struct atomic_hash_map_config {
 	enum hashloom_probing probing;
 	int is_fixed;  /* the map never grows: an atomic hash array */
 	int has_locks; /* each cell has a lock, 4 bytes */
-	atomic_hash_array_hash_fn hash;	  /* its upper half and its lowest two bytes count; must not block; NULL: our own */
+	atomic_hash_array_hash_fn hash;	  /* all 64 bits must be mixed, or searches get long; must not block; NULL: our own */
 	atomic_hash_array_equal_fn equal; /* of keys with the same hash; must not block; NULL: same bits */
 	atomic_hash_map_destroy_value_fn destroy_value; /* * called once when a value is given up; must not call the map; NULL: nothing to do.
 						With all bytes zero if a construct failed where the key had a value before */
@@ -163,7 +163,7 @@ struct hl_ahm_make {
  * hl_ahm_grow: adds a slab behind the `seen` that there were: OK (or somebody else did), NO_MEMORY, FULL. is_needed: waits for
  * another thread that grows the map; otherwise goes on without.
  * hl_ahm_grow_if_due: the same if the load says so, without waiting: OK, NO_MEMORY.
- * hl_ahm_used: cells that are taken, about.
+ * hl_ahm_used: cells that are taken, about, and rather too few.
  */
 HASHLOOM_API int hl_ahm_policy_init(struct hl_ahm_policy *policy, const struct atomic_hash_map_config *config);
 HASHLOOM_API int hl_ahm_create(const struct hl_ahm_policy *policy, struct hl_ahm *map, size_t entries_max,
@@ -737,7 +737,7 @@ HL_ALWAYS_INLINE int hl_ahm_construct(const struct hl_ahm_policy *policy, void *
 {
 	if (make->construct != NULL)
 		return make->construct(value, make->argument);
-	if (make->value == NULL)
+	if (policy->cell.value_size == 0)
 		return HASHLOOM_OK;
 	if (hl_ahm_is_word(policy))
 		hl_ahm_slot_store(policy, value, make->value);

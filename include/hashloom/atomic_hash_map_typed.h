@@ -12,8 +12,8 @@
  * Optional parameters:
  *
  *     ATOMIC_HASH_MAP_KEY         the key's type, an integer or pointer of 4 or 8 bytes; default uint64_t
- *     ATOMIC_HASH_MAP_HASH        uint64_t f(KEY): upper half and lowest two bytes count; default: our own, of the key's bits
- *     ATOMIC_HASH_MAP_EQUAL       int f(KEY, KEY) for keys with one hash; default: same bits. The four reserved keys are then refused
+ *     ATOMIC_HASH_MAP_HASH        uint64_t f(KEY): all 64 bits must be mixed, or searches get long; default: our own, of the key's bits
+ *     ATOMIC_HASH_MAP_EQUAL       int f(KEY, KEY) for keys with one hash; default: same bits. With it the four keys of D.1 are refused
  *     ATOMIC_HASH_MAP_REUSE       HASHLOOM_REUSE_NEVER (default), HASHLOOM_REUSE_SAME_KEY or HASHLOOM_REUSE_ANY_KEY
  *     ATOMIC_HASH_MAP_PROBING     HASHLOOM_PROBING_LINEAR (default) or HASHLOOM_PROBING_QUADRATIC
  *     ATOMIC_HASH_MAP_FIXED       1: the map does not grow, it is an atomic hash array
@@ -22,13 +22,13 @@
  *     ATOMIC_HASH_MAP_EMPTY_KEY, ATOMIC_HASH_MAP_LOCKED_KEY, ATOMIC_HASH_MAP_ERASED_KEY
  *                                 all three or none, integer constants: keys that are kept in cells of their own; default -1, -2, -3
  *     ATOMIC_HASH_MAP_LOOKUP      a type that stands for a key, with
- *     ATOMIC_HASH_MAP_LOOKUP_HASH     uint64_t f(const LOOKUP *)
+ *     ATOMIC_HASH_MAP_LOOKUP_HASH     uint64_t f(const LOOKUP *): the same number as HASH of the key that it stands for, so define HASH, too
  *     ATOMIC_HASH_MAP_LOOKUP_EQUAL    int f(const LOOKUP *, KEY)
  *     ATOMIC_HASH_MAP_LOOKUP_KEY      int f(LOOKUP *, KEY *key): makes the key when it is really inserted; 0, or a negative number
  *
  * What the functions promise stands in atomic_hash_map.h, whose functions have the same names and meaning; here they are compiled for
  * the types, and no call through a pointer is left. Differences: the map is a struct of the caller's; values are passed by value and
- * found as VALUE *; callbacks get VALUE *; a wrong parameter does not compile. NAME stands for the prefix:
+ * found as VALUE *; callbacks get VALUE *. NAME stands for the prefix:
  *
  *     int       NAME_create(map, size_t entries_max);  int NAME_create_with(map, entries_max, const struct atomic_hash_map_config *);
  *     void      NAME_destroy(map);
@@ -55,7 +55,11 @@
  *     void      NAME_clear(map);  int NAME_compact(map, entries_max);  void NAME_release(map, uint32_t id);
  *     void      NAME_statistics(map, struct atomic_hash_map_stats *);
  *
- * There is no include guard: each inclusion makes another map. Functions that are not used cost nothing.
+ * create_with takes from the config what the template does not say (load, growth, counters, destroy_value, retire, allocator) and looks at nothing else.
+ *
+ * There is no include guard: each inclusion makes another map, whose name must be new, an identifier without `struct`. Key and value are complete types, no
+ * arrays. Functions that are not used cost nothing; those that are need the library. In C++ include atomic_hash_map.h before, if the template is to
+ * be in a namespace.
  */
 #include <hashloom/base.h>
 
@@ -85,6 +89,13 @@
 #ifndef ATOMIC_HASH_MAP_LOCKS
 #define ATOMIC_HASH_MAP_LOCKS 0
 #endif
+#ifndef ATOMIC_HASH_MAP_ARITHMETIC
+#define ATOMIC_HASH_MAP_ARITHMETIC 0
+#endif
+#if defined(ATOMIC_HASH_MAP_LOOKUP) &&                                                             \
+	(!defined(ATOMIC_HASH_MAP_LOOKUP_HASH) || !defined(ATOMIC_HASH_MAP_LOOKUP_EQUAL) || !defined(ATOMIC_HASH_MAP_LOOKUP_KEY))
+#error "ATOMIC_HASH_MAP_LOOKUP needs ATOMIC_HASH_MAP_LOOKUP_HASH, _EQUAL and _KEY"
+#endif
 #if defined(ATOMIC_HASH_MAP_EMPTY_KEY) != defined(ATOMIC_HASH_MAP_LOCKED_KEY) ||                   \
 	defined(ATOMIC_HASH_MAP_EMPTY_KEY) != defined(ATOMIC_HASH_MAP_ERASED_KEY)
 #error "define all three of ATOMIC_HASH_MAP_EMPTY_KEY, ATOMIC_HASH_MAP_LOCKED_KEY and ATOMIC_HASH_MAP_ERASED_KEY, or none"
@@ -99,10 +110,14 @@
 #define HL_PASTE(a, b) HL_PASTE2(a, b)
 #define HL_NAME(suffix) HL_PASTE(ATOMIC_HASH_MAP_NAME, suffix)
 #define HL_MAP struct ATOMIC_HASH_MAP_NAME
-#define HL_KEY ATOMIC_HASH_MAP_KEY
-#define HL_VALUE ATOMIC_HASH_MAP_VALUE
+#define HL_KEY HL_NAME(_hl_key_type)
+#define HL_VALUE HL_NAME(_hl_value_type)
 #define HL_POLICY (&HL_NAME(_hl_policy))
 #define HL_FUNCTION HL_UNUSED static inline
+
+/* So that `const HL_KEY *` is what it looks like, for pointers too. */
+typedef ATOMIC_HASH_MAP_KEY HL_KEY;
+typedef ATOMIC_HASH_MAP_VALUE HL_VALUE;
 
 /* ---- the policy ------------------------------------------------------------------------------------- */
 
@@ -120,6 +135,10 @@ HL_STATIC_ASSERT(__alignof__(HL_VALUE) <= HL_CACHE_LINE, "ATOMIC_HASH_MAP_VALUE 
 #define HL_IS_FREE_TOO(word) (HL_IS_FREE(word) && HL_SEALED_WORD != (word))
 #define HL_SIDE_WORD ((uint64_t)(HL_IS_FREE_TOO(1) ? 1 : HL_IS_FREE_TOO(2) ? 2 : HL_IS_FREE_TOO(3) ? 3 : 4))
 
+HL_STATIC_ASSERT((int)(ATOMIC_HASH_MAP_REUSE) >= 0 && (int)(ATOMIC_HASH_MAP_REUSE) <= HASHLOOM_REUSE_SAME_KEY,
+		 "ATOMIC_HASH_MAP_REUSE must be one of enum hashloom_reuse");
+HL_STATIC_ASSERT((int)(ATOMIC_HASH_MAP_PROBING) >= 0 && (int)(ATOMIC_HASH_MAP_PROBING) <= HASHLOOM_PROBING_QUADRATIC,
+		 "ATOMIC_HASH_MAP_PROBING must be one of enum hashloom_probing");
 HL_STATIC_ASSERT(HL_LOCKED_WORD != 0 && HL_ERASED_WORD != 0 && HL_LOCKED_WORD != HL_ERASED_WORD,
 		 "the empty, locked and erased key must be different");
 
@@ -169,6 +188,8 @@ HL_ALWAYS_INLINE HL_KEY HL_NAME(_hl_key)(uint64_t bits64)
 #ifdef ATOMIC_HASH_MAP_HASH
 HL_FUNCTION uint64_t HL_NAME(_hl_hash)(uint64_t bits)
 {
+	HL_STATIC_ASSERT(sizeof(ATOMIC_HASH_MAP_HASH(HL_NAME(_hl_key)(bits))) == 8,
+			 "ATOMIC_HASH_MAP_HASH must give 64 bits, all of them mixed");
 	return ATOMIC_HASH_MAP_HASH(HL_NAME(_hl_key)(bits));
 }
 #define HL_HASH HL_NAME(_hl_hash)
@@ -357,7 +378,7 @@ HL_FUNCTION int HL_NAME(_compare_exchange)(HL_MAP *map, HL_KEY key, HL_VALUE *ex
 	return result == 1 && !operands.is_equal ? 2 : result;
 }
 
-#ifdef ATOMIC_HASH_MAP_ARITHMETIC
+#if ATOMIC_HASH_MAP_ARITHMETIC
 struct HL_NAME(_hl_add) {
 	HL_VALUE summand;
 	HL_VALUE before;
@@ -581,11 +602,14 @@ HL_FUNCTION int HL_NAME(_for_each)(const HL_MAP *map, uint32_t part, uint32_t pa
 				   int (*callback)(HL_KEY key, HL_VALUE *value, void *argument), void *argument)
 {
 	const uint64_t ids = hl_ahm_ids(&map->map);
-	uint64_t position = ids * part / parts;
 	HL_VALUE *value;
 	HL_KEY key;
 
-	while ((value = HL_NAME(_next_before)(map, &position, ids * (part + 1) / parts, &key)) != NULL) {
+	if (part >= parts)
+		return HASHLOOM_ERROR_INVALID_ARGUMENT;
+	uint64_t position = ids * part / parts;
+
+	while ((value = HL_NAME(_next_before)(map, &position, ids * (part + UINT64_C(1)) / parts, &key)) != NULL) {
 		const int result = callback(key, value, argument);
 
 		if (result != 0)
