@@ -396,16 +396,20 @@ HL_ALWAYS_INLINE int hl_ahm_find_value(const struct hl_ahm_policy *policy, const
 	return result != HL_AHA_FURTHER;
 }
 
-/* Asks for the line of cells where an insert began to look for room, beside the tags: for finds that wait for each other. */
+/* Asks for the line of cells of a slab where an insert begins to look for room, beside the tags. */
+HL_ALWAYS_INLINE void hl_ahm_prefetch_first_cell(const struct hl_ahm_policy *policy, const struct hl_aha *slab, uint64_t hash)
+{
+	const uint64_t group = hl_aha_home(slab, hash);
+	const unsigned lane = hl_aha_first_lane(&policy->cell, group, hash);
+
+	__builtin_prefetch(hl_aha_cell(&policy->cell, slab, (uint32_t)(group * HL_AHA_LANES + lane)));
+}
+
+/* For finds that wait for each other. */
 HL_ALWAYS_INLINE void hl_ahm_prefetch_near(const struct hl_ahm_policy *policy, const struct hl_ahm *map, uint64_t hash)
 {
-	for (uint32_t slab = hl_ahm_slabs_count(policy, map); slab-- > 0;) {
-		const struct hl_aha *const array = &map->slabs[slab];
-		const uint64_t group = hl_aha_home(array, hash);
-		const unsigned lane = hl_aha_first_lane(&policy->cell, group, hash);
-
-		__builtin_prefetch(hl_aha_cell(&policy->cell, array, (uint32_t)(group * HL_AHA_LANES + lane)));
-	}
+	for (uint32_t slab = hl_ahm_slabs_count(policy, map); slab-- > 0;)
+		hl_ahm_prefetch_first_cell(policy, &map->slabs[slab], hash);
 }
 
 /* ---- counters --------------------------------------------------------------------------------------- */
@@ -802,6 +806,8 @@ HL_ALWAYS_INLINE int hl_ahm_insert(const struct hl_ahm_policy *policy, struct hl
 
 	if (lookup->equal == NULL && policy->cell.equal != NULL && !hl_aha_is_key(&policy->cell, word))
 		return HASHLOOM_ERROR_INVALID_KEY;
+	/* The compare-and-swap that follows lets nothing overtake it: tags and cell had better come together. */
+	hl_ahm_prefetch_first_cell(policy, &map->slabs[hl_ahm_slabs_count(policy, map) - 1], lookup->hash);
 	const int load_error = hl_ahm_look_at_load(policy, map);
 	const int claim = is_side  ? hl_ahm_claim_side(policy, map, lookup, &claimed) :
 			  has_lock ? hl_ahm_claim_locked(policy, map, lookup, &claimed) :
@@ -897,6 +903,7 @@ HL_ALWAYS_INLINE int hl_ahm_erase_place(const struct hl_ahm_policy *policy, stru
 HL_ALWAYS_INLINE int hl_ahm_erase(const struct hl_ahm_policy *policy, struct hl_ahm *map, const struct hl_aha_lookup *lookup,
 				  void *taken)
 {
+	hl_ahm_prefetch_first_cell(policy, &map->slabs[hl_ahm_slabs_count(policy, map) - 1], lookup->hash);
 	const struct hl_ahm_place place = hl_ahm_find(policy, map, lookup);
 
 	return place.slab != NULL && hl_ahm_erase_place(policy, map, place, lookup, taken);

@@ -39,7 +39,7 @@ static const char help[] =
 	"  --delimiter C      one character, or \\t; two of them have an empty field in between, "
 	"as "
 	"with\n"
-	"                     awk -F; for --field\n"
+	"                     awk -F (but a blank is one, too); for --field\n"
 	"  --top K            print the first K lines only, from 1\n"
 	"  --threads N        how many threads count, 1 to 1024 (default: as many as there are "
 	"CPUs)\n"
