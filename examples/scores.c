@@ -45,7 +45,7 @@ int main(void)
 	static char first[] = "she sells sea shells";
 	static char second[] = "on the sea shore";
 	uint32_t printed = 0;
-	uint32_t value;
+	uint32_t value = 0;
 	pthread_t thread;
 
 	if (letters_create(&letters, 4) != HASHLOOM_OK)
