@@ -19,6 +19,11 @@
 
 #define HL_NS_PER_S 1000000000U
 
+#if defined(HASHLOOM_SCHEDULED)
+#define hl_now_ns hl_schedule_now_ns
+#define hl_futex_wait(word, value, timeout_ns) hl_schedule_futex_wait(&(word)->raw, value, timeout_ns)
+#define hl_futex_wake(word, sleepers) hl_schedule_futex_wake(&(word)->raw, sleepers)
+#else
 /* Monotonic time in nanoseconds. */
 static inline uint64_t hl_now_ns(void)
 {
@@ -41,5 +46,6 @@ static inline void hl_futex_wake(hl_u32 *word, int sleepers)
 {
 	(void)syscall(SYS_futex, &word->raw, FUTEX_WAKE_PRIVATE, sleepers, NULL, NULL, 0);
 }
+#endif
 
 #endif

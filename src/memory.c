@@ -137,7 +137,7 @@ static inline void flush_line(enum flush_instruction instruction, char *line)
 
 static inline void flush_end(void)
 {
-	__asm__ __volatile__("dsb ish" : : : "memory");
+	__asm__ __volatile__("dsb sy" : : : "memory"); /* the domain in which memory is durable */
 }
 
 #else

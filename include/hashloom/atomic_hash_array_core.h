@@ -67,7 +67,6 @@
 #include <hashloom/alloc.h>
 #include <hashloom/atomic.h>
 
-#include <sched.h>
 #include <string.h>
 
 #if defined(__SSE2__)
@@ -629,7 +628,7 @@ HL_ALWAYS_INLINE void hl_aha_pause(unsigned spins)
 	if (spins < HL_AHA_WAIT_SPINS)
 		hl_relax();
 	else
-		sched_yield();
+		hl_yield();
 }
 
 /* Waits until a cell is not LOCKED any more, that is for the insert that holds it. Returns the key word. */

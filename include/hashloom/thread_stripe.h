@@ -13,6 +13,9 @@
 
 static inline unsigned hl_thread_stripe(void)
 {
+#if defined(HASHLOOM_SCHEDULED)
+	return hl_schedule_task() % HL_STRIPES;
+#else
 	static hl_u32 threads;
 	/* 1 + stripe, 0: none yet. initial-exec: without a call, in shared libraries too */
 	static __thread unsigned mine __attribute__((tls_model("initial-exec")));
@@ -20,6 +23,7 @@ static inline unsigned hl_thread_stripe(void)
 	if (HL_UNLIKELY(mine == 0))
 		mine = 1 + hl_u32_fetch_add_relaxed(&threads, 1) % HL_STRIPES;
 	return mine - 1;
+#endif
 }
 
 #endif
