@@ -13,6 +13,7 @@
 #include <hashloom/data_mover_sync.h>
 #include <hashloom/data_mover_threads.h>
 #include <hashloom/data_mover_dml.h>
+#include <hashloom/data_mover_sim.h>
 #include <hashloom/atomic_hash_map.h>
 #include <hashloom/atomic_hash_array.h>
 #include <hashloom/intern.h>

@@ -3,7 +3,7 @@
 # Copyright 2026, The Hashloom authors
 #
 # check-headers.sh CC CXX [TREE]: every public header compiles alone, twice in one file, without a
-# warning, as strict C11 and as strict C++17.
+# warning, as strict C11, C17, C++17 and C++20.
 set -eu
 cc=$1 cxx=$2
 cd "${3:-$(dirname "$0")/..}/include"
@@ -31,7 +31,7 @@ compile() # COMPILER LANGUAGE STANDARD HEADER
 headers=$(find . -name '*.h' | sort)
 [ -n "$headers" ] || { echo "no headers"; exit 1; }
 failed=$(for header in $headers; do
-	compile "$cc" c c11 "${header#./}"
-	compile "$cxx" c++ c++17 "${header#./}"
+	for standard in c11 c17; do compile "$cc" c "$standard" "${header#./}"; done
+	for standard in c++17 c++20; do compile "$cxx" c++ "$standard" "${header#./}"; done
 done)
 [ -z "$failed" ] || { echo "$failed"; exit 1; }

@@ -28,10 +28,12 @@ memory:                FIRST_LINE vdm
 data_mover_sync:       FIRST_LINE future vdm memory
 data_mover_threads:    FIRST_LINE future vdm memory
 data_mover_dml:        FIRST_LINE future vdm memory
-MOVERS = vdm data_mover_sync data_mover_threads data_mover_dml
+data_mover_sim:        FIRST_LINE future vdm memory
+MOVERS = vdm data_mover_sync data_mover_threads data_mover_dml data_mover_sim
 
 atomic_hash_array_core:   FIRST_LINE
 atomic_hash_map_core:     FIRST_LINE atomic_hash_array_core
+atomic_hash_map_check:    FIRST_LINE atomic_hash_array_core atomic_hash_map_core
 atomic_hash_map_typed:    FIRST_LINE atomic_hash_array_core atomic_hash_map_core
 atomic_hash_map:          FIRST_LINE atomic_hash_array_core atomic_hash_map_core
 atomic_hash_map_urcu:     FIRST_LINE atomic_hash_array_core atomic_hash_map

@@ -34,6 +34,7 @@
 #include <hashloom/async_hash_map.h>
 
 #include <hashloom/atomic_hash_array_core.h>
+#include <hashloom/atomic_hash_map_core.h>
 
 #include <errno.h>
 
@@ -241,8 +242,10 @@ static enum future_state find_task(struct future_context *context, struct future
 	if (!map->is_large || data->purpose != FIND_AND_TOUCH || place->status != ASYNC_HASH_MAP_OK)
 		return FUTURE_STATE_COMPLETE;
 	/* Both ends: a small block often lies across two lines, of a large one the machine sees the rest coming. */
-	__builtin_prefetch(place->block);
-	__builtin_prefetch((const char *)place->block + place->size);
+	if (place->size > 0) {
+		__builtin_prefetch(place->block);
+		__builtin_prefetch((const char *)place->block + place->size);
+	}
 	return FUTURE_STATE_RUNNING;
 }
 
@@ -659,4 +662,28 @@ int async_hash_map_foreach(struct async_hash_map *map, async_hash_map_foreach_fn
 		unpin(map, cell);
 	}
 	return result;
+}
+
+int async_hash_map_check(const struct async_hash_map *map, struct async_hash_map_report *report)
+{
+	struct atomic_hash_map_report table;
+
+	hl_ahm_check_slabs(&policy, &map->array, 1, &table);
+	*report = (struct async_hash_map_report){
+		.keys = table.entries,
+		.count = async_hash_map_count(map),
+		.unreleased = table.unreleased.count,
+		.claimed = table.claimed.count,
+		.home_locks = table.home_locks,
+		.unreachable = table.unreachable.count,
+		.damaged = table.damaged.count,
+	};
+	for (uint64_t cell = 0; cell < hl_aha_cells_count(&map->array); cell++) {
+		const uint64_t pins = hl_u64_load_relaxed(&value_at(map, (uint32_t)cell)->state) & ~(LIVE | DYING);
+
+		report->pinned += pins != 0;
+		report->pins += pins;
+	}
+	return report->keys != report->count || table.overflow_wrong != 0 ||
+	       (report->pins | report->unreleased | report->claimed | report->home_locks | report->unreachable | report->damaged) != 0;
 }

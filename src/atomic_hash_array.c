@@ -77,3 +77,8 @@ size_t atomic_hash_array_capacity(const struct atomic_hash_array *array)
 {
 	return atomic_hash_map_capacity(as_map(array));
 }
+
+int atomic_hash_array_check(const struct atomic_hash_array *array, struct atomic_hash_map_report *report)
+{
+	return atomic_hash_map_check(as_map(array), report);
+}

@@ -581,3 +581,8 @@ void atomic_hash_map_statistics(const struct atomic_hash_map *map, struct atomic
 {
 	hl_ahm_statistics(&map->policy, &map->map, statistics);
 }
+
+int atomic_hash_map_check(const struct atomic_hash_map *map, struct atomic_hash_map_report *report)
+{
+	return hl_ahm_check(&map->policy, &map->map, report);
+}

@@ -54,10 +54,14 @@
 #define QUEUE_SIZE_DEFAULT 8192
 #define THREADS_DEFAULT_MAX 8
 
+#ifndef RECORDS_PER_BLOCK /* prove/ tries schedules with fewer, and with fewer looks */
 #define RECORDS_PER_BLOCK 256
 #define BLOCKS_MAX 256 /* 65,536 records */
+#endif
 
+#ifndef LOOKS_BEFORE_SLEEP
 #define LOOKS_BEFORE_SLEEP 128
+#endif
 
 enum record_state {
 	NEW = 0,

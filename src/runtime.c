@@ -53,15 +53,19 @@
 #define PREFETCH_BYTES_MAX 512
 
 /* When to pause, while nothing that is due makes progress (R.7). */
+#ifndef FRUITLESS_ROUNDS_FREE /* prove/ tries schedules with fewer, and with shorter pauses */
 #define FRUITLESS_ROUNDS_FREE 8
 #define FRUITLESS_POLLS_FREE 4096
+#define PAUSE_MIN_NS 1000
+#endif
 #define PAUSE_PER_ELAPSED 4
 #define PAUSE_PER_ROUND 256
-#define PAUSE_MIN_NS 1000
 #define PAUSE_MAX_NS 5000000
 
 /* How often the stack is looked at before the thread sleeps: about a microsecond or two. */
+#ifndef LOOKS_BEFORE_SLEEP
 #define LOOKS_BEFORE_SLEEP 64
+#endif
 
 struct session;
 

@@ -470,7 +470,7 @@ static void sim_print(const struct sim_history *history)
 /* ---- from here on ------------------------------------------------------------------------------------------ */
 
 #define hl_relax() sim_wait()
-#define sched_yield() sim_wait()
+#define hl_yield() sim_wait()
 #undef memcpy
 #define memcpy(to, from, n) sim_memcpy(to, from, n)
 

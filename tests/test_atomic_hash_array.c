@@ -1324,7 +1324,7 @@ RIG_TEST(test_array_random_operations_agree_with_an_oracle)
 
 /* ---- the core's parts ---------------------------------------------------------------------------------------- */
 
-/* With this machine's instructions; test_atomic_hash_array_schedules.c has plain C. */
+/* With this machine's instructions; test_atomic_hash_array_portable.c has plain C. */
 static void test_core_tag_match(void **state)
 {
 	(void)state;

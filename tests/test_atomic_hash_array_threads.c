@@ -6,7 +6,7 @@
  * Method: many short rounds on arrays so small that claims collide; threads start each round together. What every
  * thread was told is written down and must fit together: who won, who was refused, how often a key came and
  * went. Afterwards the array's lines are compared with its cells (kit_map_error). The arrays are made with
- * the core, as maps that do not grow, because the front ends hide the lines. test_atomic_hash_array_schedules.c goes through
+ * the core, as maps that do not grow, because the front ends hide the lines. prove/scenarios_array.c goes through
  * interleavings one by one; here they come from the machine, and ThreadSanitizer looks on.
  */
 #include "map_kit.h"

@@ -342,10 +342,12 @@ static void step_change(struct model *model, struct entry *entry)
 		if (size == 1 || size == 2 || size == 8) {
 			uint64_t sum = 0;
 			const uint64_t summand = kit_random(&model->random);
+			/* the lowest bytes of the word, wherever this machine has them */
+			char *const low = (char *)&sum + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(sum) - size : 0);
 
-			memcpy(&sum, entry->value, size);
+			memcpy(low, entry->value, size);
 			sum += summand;
-			memcpy(value, &sum, size);
+			memcpy(value, low, size);
 			result = atomic_hash_map_fetch_add(model->map.handle, key, summand, before);
 			check(result != 1 || is_value(model, before, entry->value));
 		} else {

@@ -5,7 +5,7 @@
  *
  * Method: the mistakes that such maps really had (PITFALLS), as races between threads; what every thread was told is written
  * down and must fit together, and afterwards slabs, lines, cells and counters are compared (kit_core_error). The maps are typed ones, so that
- * the code that users compile runs. test_atomic_hash_map_schedules.c goes through interleavings one by one; here they come from
+ * the code that users compile runs. prove/scenarios_map*.c go through interleavings one by one; here they come from
  * the machine, and ThreadSanitizer looks on.
  */
 #include "map_kit.h"

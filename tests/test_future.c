@@ -16,7 +16,8 @@
 /* ---- names, types, layout, values ------------------------------------------------------------ */
 
 #define MEMBER_IS(type, member, member_type, at)                                                   \
-	_Static_assert(offsetof(type, member) == (at), #type "." #member " lies elsewhere");       \
+	_Static_assert(sizeof(void *) != 8 || offsetof(type, member) == (at),                      \
+		       #type "." #member " lies elsewhere");                                       \
 	_Static_assert(_Generic(((type *)NULL)->member, member_type : 1, default : 0),             \
 		       #type "." #member " has another type")
 
@@ -41,10 +42,12 @@ MEMBER_IS(struct future_chain_entry, init_arg, void *, 24);
 MEMBER_IS(struct future_chain_entry, flags, uint64_t, 32);
 MEMBER_IS(struct future_chain_entry, future, struct future, 40);
 
+#if UINTPTR_MAX == UINT64_MAX
 _Static_assert(sizeof(struct future) == 40 && sizeof(struct future_context) == 24, "size");
 _Static_assert(sizeof(struct future_notifier) == 32 && sizeof(struct future_waker) == 16, "size");
 _Static_assert(sizeof(struct future_poller) == 8 && sizeof(struct future_chain_entry) == 80,
 	       "size");
+#endif
 
 _Static_assert(FUTURE_STATE_IDLE == 0 && FUTURE_STATE_COMPLETE == 1 && FUTURE_STATE_RUNNING == 2,
 	       "value");

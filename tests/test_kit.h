@@ -32,7 +32,11 @@
 #define KIT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A test that hangs is killed, with its name as the last line of the output. */
+#ifdef KIT_EMULATED
+#define KIT_HANG_S 1000
+#else
 #define KIT_HANG_S 100
+#endif
 
 #define KIT_RUN(tests)                                                                             \
 	(setvbuf(stdout, NULL, _IOLBF, 0), alarm(KIT_HANG_S),                                      \
@@ -48,10 +52,10 @@
 #endif
 
 /*
- * How often to repeat: as said, or a quarter under ThreadSanitizer, which is some ten times
- * slower.
+ * How often to repeat: as said, or a quarter under ThreadSanitizer or on an emulated machine, which are
+ * some ten times slower.
  */
-#ifdef KIT_THREAD_SANITIZER
+#if defined(KIT_THREAD_SANITIZER) || defined(KIT_EMULATED)
 #define KIT_REPEAT(n) ((n) / 4 + 1)
 #else
 #define KIT_REPEAT(n) (n)

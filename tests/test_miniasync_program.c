@@ -22,8 +22,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- layout of what programs touch ----------------------------------------------------------- */
+/* ---- layout of what programs touch, on 64-bit machines ---------------------------------------- */
 
+#if UINTPTR_MAX == UINT64_MAX
 #define AT(type, member, at) _Static_assert(offsetof(type, member) == (at), #type "." #member)
 
 AT(struct vdm, op_new, 0);
@@ -72,6 +73,7 @@ _Static_assert(sizeof(struct vdm_operation_data_memcpy) == 32 &&
 _Static_assert(sizeof(struct vdm_operation_data_memset) == 32 &&
 		       sizeof(struct vdm_operation_data_flush) == 24,
 	       "size");
+#endif
 _Static_assert(VDM_OPERATION_MEMCPY == 0 && VDM_OPERATION_MEMMOVE == 1, "value");
 _Static_assert(VDM_OPERATION_MEMSET == 2 && VDM_OPERATION_FLUSH == 3, "value");
 _Static_assert(VDM_SUCCESS == 0 && VDM_ERROR_OUT_OF_MEMORY == 1 && VDM_ERROR_JOB_CORRUPTED == 2,

@@ -66,10 +66,14 @@ static void test_dml_auto_copies_and_is_durable(void **state)
 	memset(src, 1, sizeof(src));
 	struct vdm_operation_future future =
 		vdm_memcpy(rig->vdm, dest, src, sizeof(src), VDM_F_MEM_DURABLE);
+	const enum vdm_operation_result result =
+		expected_result(rig->vdm, VDM_OPERATION_MEMCPY, VDM_F_MEM_DURABLE);
 	wait_one(rig, &future);
-	assert_output(&future, VDM_OPERATION_MEMCPY, dest,
-		      expected_result(rig->vdm, VDM_OPERATION_MEMCPY, VDM_F_MEM_DURABLE));
-	assert_memory_equal(dest, src, sizeof(dest));
+	assert_output(&future, VDM_OPERATION_MEMCPY, dest, result);
+	if (result == VDM_SUCCESS)
+		assert_memory_equal(dest, src, sizeof(dest));
+	else /* a machine that cannot write its caches back */
+		assert_true(kit_all_bytes_are(dest, 0, sizeof(dest)));
 }
 
 int main(void)

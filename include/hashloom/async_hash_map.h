@@ -140,6 +140,31 @@ typedef int (*async_hash_map_foreach_fn)(uint64_t key, const void *value, size_t
  */
 HASHLOOM_API int async_hash_map_foreach(struct async_hash_map *map, async_hash_map_foreach_fn callback, void *arg);
 
+/* What async_hash_map_check() sees. In a map where nothing runs and nothing was dropped or has died, all but keys and count, which are equal, is 0. */
+struct async_hash_map_report {
+	uint64_t keys;	      /* that are present */
+	uint64_t count;	      /* as async_hash_map_count() */
+	uint64_t pinned;      /* values that are being read: a remove leaves their blocks to the last reader */
+	uint64_t pins;	      /* readers of them, in all */
+	uint64_t unreleased;  /* cells of removed keys that are not free again, because of a reader or because the remove has not ended */
+	uint64_t claimed;     /* cells of puts that have not published */
+	uint64_t home_locks;  /* locks of groups that are held: puts and removes of the keys whose home it is do not complete */
+	uint64_t unreachable; /* keys that no lookup comes to */
+	uint64_t damaged;     /* cells in a state that no step leads to */
+};
+
+/*
+ * async_hash_map_check: looks for what futures that were dropped, and threads that died inside a poll, have left, and for damage. The private block of
+ *           a put that was dropped cannot be told: nothing leads to it.
+ * map:      of async_hash_map_new(), in whatever state.
+ * report:   written.
+ * Returns:  0: all is in order; 1: something is not: the report says what.
+ * Threads:  any. While futures are polled, what they are in the middle of is reported, too: check again after a pause; what has stayed is dropped or dead.
+ * Progress: wait-free. Nothing is written.  Order: none.  Memory: none.  Cost: a walk over all cells, and a lookup for each key.
+ * Lifetime: none.
+ */
+HASHLOOM_API int async_hash_map_check(const struct async_hash_map *map, struct async_hash_map_report *report);
+
 /* ---- steps: the futures that the chains below are made of ------------------------------------------- */
 
 /* The outcome of looking for a key, and what the later steps of a chain need. Opaque. */

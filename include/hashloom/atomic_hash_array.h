@@ -163,6 +163,17 @@ HASHLOOM_API void *atomic_hash_array_next(const struct atomic_hash_array *array,
 HASHLOOM_API size_t atomic_hash_array_size(const struct atomic_hash_array *array);
 HASHLOOM_API size_t atomic_hash_array_capacity(const struct atomic_hash_array *array);
 
+/*
+ * atomic_hash_array_check: looks for what a thread that died inside a call has left, and for damage.
+ * array:    as above, in whatever state.
+ * report:   struct atomic_hash_map_report stands in atomic_hash_map_core.h; written.
+ * Returns:  0: all is in order; 1: something is not: the report says what.
+ * Threads:  any. While others write, what they are in the middle of is reported, too: check again after a pause; what has stayed is dead.
+ * Progress: wait-free. Nothing is written.  Order: none.  Memory: none.  Cost: a walk over all cells, and a find for each entry.
+ * Lifetime: none.
+ */
+HASHLOOM_API int atomic_hash_array_check(const struct atomic_hash_array *array, struct atomic_hash_map_report *report);
+
 HL_END_DECLS
 
 #endif

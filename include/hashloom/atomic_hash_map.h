@@ -44,6 +44,14 @@
  *   C.3  What is done through an address from find does not take part in C.1: that is for values that are not changed otherwise, and for atomics of yours.
  *   D.1  Every key can be stored. Those that are equal to the empty, locked, erased or sealed key (by default -1 to -4) lie in cells of their own, which only
  *        they get, again and again, whatever the policy, and without retire. Maps with `equal` of yours do not take these four (INVALID_KEY).
+ *   E.1  A thread that is stopped or dies inside a call (or a process that shares the map's memory): finds and iteration of all others go on and are
+ *        right, with NEVER also loads of words. Of the writers, those wait that come to what it held: the cell of an unfinished insert; an entry's lock; with reuse, or if it
+ *        erased or changed an entry, the lock of the key's home group; if it was making a slab, inserts, once the map is halfway from the load
+ *        factor to full (B.2). All others go on. An entry is there whole or not at all. atomic_hash_map_check() tells what is held.
+ *   E.2  fork(): the child's copy of the map is that of one moment, in which all other threads of the parent have died (E.1). So the child may find and iterate,
+ *        whatever they did; it may write if none of them was inside a call that writes.
+ *   E.3  A map whose allocator gives out memory that processes share at one address (mapped before fork()) is one map for all of them, with all
+ *        that stands here; its callbacks must be at one address, too. Waiting writers yield the processor and need no help of the other process.
  *
  * Which calls may run together: all of them, but for create, destroy, clear, compact and set_counter_cache, which are alone.
  * NULL and bad addresses are not checked, bad numbers are.
@@ -327,7 +335,7 @@ HASHLOOM_API size_t atomic_hash_map_retain(struct atomic_hash_map *map, atomic_h
  * atomic_hash_map_size, atomic_hash_map_empty, atomic_hash_map_capacity, atomic_hash_map_space_remaining, atomic_hash_map_slabs: counts.
  * map:      as above.
  * Returns:  size: entries, exact when nothing runs; while others insert and erase it may be off by what they do during the call, but is never below
- *           zero nor above the capacity. empty: 1 if size is 0. capacity: cells of all slabs.
+ *           zero nor above the capacity and the four keys of D.1. empty: 1 if size is 0. capacity: cells of all slabs.
  *           space_remaining: entries until the load factor is reached. slabs: 1 and more.
  * Threads:  any.  Progress: wait-free.  Order: none.  Memory: none.  Cost: up to 32 loads.  Lifetime: none.
  */
@@ -386,6 +394,17 @@ HASHLOOM_API void atomic_hash_map_release(struct atomic_hash_map *map, uint32_t 
  * Lifetime: none.
  */
 HASHLOOM_API void atomic_hash_map_statistics(const struct atomic_hash_map *map, struct atomic_hash_map_stats *statistics);
+
+/*
+ * atomic_hash_map_check: looks for what a thread or a process that died inside a call has left (E.1), and for damage.
+ * map:      as above, in whatever state.
+ * report:   written.
+ * Returns:  0: all is in order; 1: something is not: the report says what. With HASHLOOM_PROBING_QUADRATIC wrong overflow counts alone are no reason, with `retire` unreleased cells.
+ * Threads:  any. While others write, what they are in the middle of is reported, too: check again after a pause; what has stayed is dead.
+ * Progress: wait-free. Nothing is written.  Order: none.  Memory: none.  Cost: a walk over all cells, and a find for each entry.
+ * Lifetime: none.
+ */
+HASHLOOM_API int atomic_hash_map_check(const struct atomic_hash_map *map, struct atomic_hash_map_report *report);
 
 HL_END_DECLS
 

@@ -110,6 +110,27 @@ struct atomic_hash_map_stats {
 	struct atomic_hash_map_slab_stats slabs[HL_AHM_SLABS_MAX];
 };
 
+/* How many cells, and the lowest of their ids; UINT32_MAX: none. */
+struct atomic_hash_map_finding {
+	uint64_t count;
+	uint32_t first;
+};
+
+/* What atomic_hash_map_check() sees. In a map where nothing runs and nothing has died, size is entries, and all others are none. */
+struct atomic_hash_map_report {
+	uint64_t entries;			    /* cells that hold one */
+	uint64_t size;				    /* as atomic_hash_map_size() */
+	struct atomic_hash_map_finding claimed;	    /* by an insert that has not published: inserts of its key wait for it, and others that come to the cell */
+	struct atomic_hash_map_finding unreleased;  /* ANY_KEY: of erased entries, and not free again; with `retire` also those that are retired */
+	struct atomic_hash_map_finding unreachable; /* entries that no find comes to (SAME_KEY: and cells kept for a key that its inserts do not come to) */
+	struct atomic_hash_map_finding damaged;	    /* in a state that no step leads to: somebody has overwritten it */
+	struct atomic_hash_map_finding cell_locks;  /* whose lock is held */
+	uint64_t home_locks;			    /* locks of groups that are held: writers of the keys whose home it is wait */
+	uint64_t overflow_wrong;		    /* ANY_KEY: slabs whose overflow counts are not those of their entries: searches get longer */
+	int64_t overflow_excess;		    /* by how much in all */
+	int is_growing;				    /* a slab is being made */
+};
+
 struct hl_ahm_policy {
 	struct hl_aha_policy cell;
 	uint64_t side_word; /* of a side cell that holds its key */
@@ -164,6 +185,7 @@ struct hl_ahm_make {
  * another thread that grows the map; otherwise goes on without.
  * hl_ahm_grow_if_due: the same if the load says so, without waiting: OK, NO_MEMORY.
  * hl_ahm_used: cells that are taken, about, and rather too few.
+ * hl_ahm_check_slabs: of hl_ahm_check() what is in cells and lines, for slabs that are no map's.
  */
 HASHLOOM_API int hl_ahm_policy_init(struct hl_ahm_policy *policy, const struct atomic_hash_map_config *config);
 HASHLOOM_API int hl_ahm_create(const struct hl_ahm_policy *policy, struct hl_ahm *map, size_t entries_max,
@@ -180,6 +202,9 @@ HASHLOOM_API void hl_ahm_clear(const struct hl_ahm_policy *policy, struct hl_ahm
 HASHLOOM_API int hl_ahm_compact(const struct hl_ahm_policy *policy, struct hl_ahm *map, size_t entries_max);
 HASHLOOM_API void hl_ahm_statistics(const struct hl_ahm_policy *policy, const struct hl_ahm *map,
 				    struct atomic_hash_map_stats *statistics);
+HASHLOOM_API int hl_ahm_check(const struct hl_ahm_policy *policy, const struct hl_ahm *map, struct atomic_hash_map_report *report);
+HASHLOOM_API void hl_ahm_check_slabs(const struct hl_aha_policy *policy, const struct hl_aha *slabs, uint32_t slabs_count,
+				     struct atomic_hash_map_report *report);
 
 /* ---- places ----------------------------------------------------------------------------------------- */
 

@@ -53,7 +53,7 @@
  *     size_t    NAME_retain(map, int (*keep)(KEY, VALUE *, void *argument), argument);
  *     size_t    NAME_size(map);  int NAME_empty(map);  size_t NAME_capacity(map);  size_t NAME_space_remaining(map);  size_t NAME_slabs(map);
  *     void      NAME_clear(map);  int NAME_compact(map, entries_max);  void NAME_release(map, uint32_t id);
- *     void      NAME_statistics(map, struct atomic_hash_map_stats *);
+ *     void      NAME_statistics(map, struct atomic_hash_map_stats *);  int NAME_check(map, struct atomic_hash_map_report *);
  *
  * create_with takes from the config what the template does not say (load, growth, counters, destroy_value, retire, allocator) and looks at nothing else.
  *
@@ -679,6 +679,11 @@ HL_FUNCTION void HL_NAME(_release)(HL_MAP *map, uint32_t id)
 HL_FUNCTION void HL_NAME(_statistics)(const HL_MAP *map, struct atomic_hash_map_stats *statistics)
 {
 	hl_ahm_statistics(HL_POLICY, &map->map, statistics);
+}
+
+HL_FUNCTION int HL_NAME(_check)(const HL_MAP *map, struct atomic_hash_map_report *report)
+{
+	return hl_ahm_check(HL_POLICY, &map->map, report);
 }
 
 #undef HL_PASTE2
