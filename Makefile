@@ -12,7 +12,7 @@ FIXED_ADDRESSES := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo seta
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: build run test bench bench-quick install clean help
+.PHONY: build run test bench bench-quick prove soak fuzz cross static coverage install clean help
 
 build:
 	@scripts/packages.sh build
@@ -46,6 +46,36 @@ bench bench-quick:
 	build/release/hashloom-bench $(BENCH_MODE) $(BENCH_FILES)
 	bench/plot.sh build/bench/results.tsv build/bench/plots
 
+prove:
+	@scripts/packages.sh test
+	prove/prove.sh build/prove
+
+MINUTES ?= 10
+
+soak:
+	@scripts/packages.sh test
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target soak
+	build/release/prove/soak --minutes $(MINUTES)
+
+fuzz:
+	@scripts/packages.sh fuzz
+	prove/fuzz/run.sh $(MINUTES)
+
+ARCH ?= all
+
+cross:
+	@scripts/packages.sh cross
+	scripts/cross.sh $(ARCH)
+
+static:
+	@scripts/packages.sh static
+	scripts/static.sh build/static
+
+coverage:
+	@scripts/packages.sh coverage
+	scripts/coverage.sh build/coverage
+
 install: build
 	cmake --install build/release --prefix $(PREFIX)
 
@@ -59,5 +89,11 @@ help:
 	@echo 'make test-NAME  one configuration: release, debug, asan, tsan or coverage'
 	@echo 'make bench      run the benchmarks (10 minutes): build/bench/results.json, results.md, plots/'
 	@echo 'make bench-quick  the same with fewer and smaller maps (1 minute)'
+	@echo 'make prove      search schedules, check histories, plant mistakes (an hour): build/prove/report.md'
+	@echo 'make soak       MINUTES=10: a mixed load, checked by walkers'
+	@echo 'make fuzz       MINUTES=10: libFuzzer and AFL++ over maps, futures and the inputs of the program'
+	@echo 'make cross      ARCH=all: build for other machines, and test there under qemu'
+	@echo 'make static     what compilers and analysers find'
+	@echo 'make coverage   lines and branches that the tests run'
 	@echo 'make install    install under PREFIX ($(PREFIX))'
 	@echo 'make clean      remove build/'

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright 2026, The Hashloom authors
 #
-# packages.sh GOAL: sees to the Debian packages that `make GOAL` needs (build, run, test or bench).
+# packages.sh GOAL: sees to the Debian packages that `make GOAL` needs (build, run, test, bench, cross),
+# or cross.sh for a MACHINE (cross-MACHINE).
 # Silent if all are there. Otherwise root installs those that are lacking; anybody else is told their
 # names, with status 1. Where dpkg does not rule, it says what is needed, and the build goes on. What is
 # merely wished for (the other maps that the benchmark compares with, its plots) is never an error.
@@ -10,17 +11,41 @@ set -eu
 
 # package, a command that does as well wherever it comes from (or -), the goals
 needs='
-cmake            cmake       build run test bench
-gcc              cc          build run test bench
+cmake            cmake       build run test bench cross
+gcc              cc          build run test bench cross
 g++              c++         build run test bench
-pkg-config       pkg-config  build run test bench
+pkg-config       pkg-config  build run test bench cross
 libreadline-dev  -           build run test bench
-libxxhash-dev    -           build run test bench
+libxxhash-dev    -           build run test bench cross
 unicode-data     -                 run test
-libcmocka-dev    -                     test
-libpmem2-dev     -                     test
-liburcu-dev      -                     test
+libcmocka-dev    -                     test cross-clang
+libpmem2-dev     -                     test cross-clang
+liburcu-dev      -                     test cross-clang
 mandoc           mandoc                test
+cmake            cmake                 fuzz static coverage
+clang            clang                 fuzz
+libclang-rt-14-dev  -                  fuzz
+pkg-config       pkg-config            fuzz static coverage
+libreadline-dev  -                     fuzz static coverage
+libxxhash-dev    -                     fuzz static coverage
+gcc              gcc                   static coverage
+g++              g++                   static coverage
+clang-tidy       clang-tidy            static
+cppcheck         cppcheck              static
+gcovr            gcovr                 coverage
+libcmocka-dev    -                     static coverage
+libpmem2-dev     -                     static coverage
+liburcu-dev      -                     static coverage
+clang            clang                 cross-clang
+musl-tools       musl-gcc              cross-musl
+linux-libc-dev   -                     cross-musl
+qemu-user        qemu-aarch64          cross-aarch64 cross-riscv64 cross-s390x cross-ppc64el cross-armhf
+g++-aarch64-linux-gnu      aarch64-linux-gnu-g++      cross-aarch64
+g++-riscv64-linux-gnu      riscv64-linux-gnu-g++      cross-riscv64
+g++-s390x-linux-gnu        s390x-linux-gnu-g++        cross-s390x
+g++-powerpc64le-linux-gnu  powerpc64le-linux-gnu-g++  cross-ppc64el
+g++-arm-linux-gnueabihf    arm-linux-gnueabihf-g++    cross-armhf
+g++-i686-linux-gnu         i686-linux-gnu-g++         cross-i386
 '
 wishes='
 gnuplot-nox      gnuplot                    bench
@@ -32,6 +57,7 @@ libdpdk-dev      -                          bench
 libglib2.0-dev   -                          bench
 libtbb-dev       -                          bench
 liburcu-dev      -                          bench
+afl++            afl-fuzz                   fuzz
 '
 
 is_there() # PACKAGE COMMAND
@@ -81,7 +107,7 @@ wish_for() # PACKAGE...
 	fi
 }
 
-goal=${1:?usage: packages.sh build|run|test|bench}
+goal=${1:?usage: packages.sh build|run|test|bench|cross|cross-MACHINE}
 # word splitting is meant: one package, one word
 # shellcheck disable=SC2046
 wish_for $(lacking "$wishes" "$goal")

@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright 2026, The Hashloom authors
+#
+# report.sh OUT SECONDS: what prove.sh has found out, as Markdown. Status 1 if something failed, or a mistake was not found.
+set -eu
+tree=$(cd "$(dirname "$0")/.." && pwd)
+out=$1
+faults=$out/faults
+: >"$faults"
+
+heading()
+{
+	printf '\n## %s\n\n' "$1"
+}
+
+# The results of searches, one row each: scenario, memory, way, schedules, seconds, guarantees.
+searches() # PREFIX
+{
+	echo '| scenario | memory | schedules | of them distinct | seconds | shows |'
+	echo '|---|---|---|---|---|---|'
+	cat "$out"/logs/"$1"-*[!s] 2>/dev/null | sed -n 's/^\([^ ]*\)  *\(sc\|tso\|relaxed\)  *\(.*[^ ]\)  *\([0-9]*\) schedules  *\([0-9.]*\) s\(  (cut short)\)\{0,1\}  \(.*\)$/| \1 | \2 | \3\6 | \4 | \5 | \7 |/p'
+}
+
+statuses() # PREFIX
+{
+	for file in "$out"/logs/"$1"-*.status; do
+		name=$(basename "$file" .status)
+		read -r status _ <"$file"
+		[ "$status" -eq 0 ] || echo "$name ended with status $status: see $out/logs/$name" >>"$faults"
+	done
+}
+
+# Each order of the library that the scenarios use, whether some program noticed that it was gone.
+orders()
+{
+	cat "$out"/logs/weaken-* "$out"/logs/weakentsan-* | awk '
+	$1 == "weakened" {
+		order[$3] = $4
+		if ($2 == "caught")
+			caught[$3] = 1
+	}
+	END {
+		for (place in order)
+			print place, order[place], (place in caught) ? "caught" : "survived"
+	}' | sort | while read -r place order verdict; do
+		file=$(find "$tree/include" "$tree/src" -name "${place%:*}")
+		[ -n "$file" ] || continue
+		text=$(sed -n "${place#*:}p" "$file" | sed 's/^[ \t]*//')
+		why=
+		[ "$verdict" = caught ] || why=$(awk -F ' \\| ' -v file="${place%:*}" -v text="$text" \
+			'$1 == file && $2 == text { print $3; exit }' "$tree/prove/mutations/orders.list")
+		[ "$verdict" = caught ] || [ -n "$why" ] ||
+			echo "nobody noticed that the order of $place was relaxed: $text" >>"$faults"
+		echo "| $place | $order | \`$text\` | $verdict${why:+: $why} |"
+	done
+}
+
+echo "# What make prove found"
+echo
+echo "$(git -C "$tree" describe --always --dirty 2>/dev/null), $(uname -m), $(nproc) cores, $(($2 / 60)) minutes."
+heading 'Schedules'
+searches search
+heading 'Schedules that ThreadSanitizer watched'
+searches races
+heading 'Histories of threads'
+echo '```'
+cat "$out"/logs/histories-*[!s]
+echo '```'
+heading 'Orders, each relaxed in turn'
+echo '| place | order | line | verdict |'
+echo '|---|---|---|---|'
+orders
+heading 'Mistakes that were planted'
+sed 's/^/- /' "$out/mutants/results"
+grep '^SURVIVED' "$out/mutants/results" >>"$faults" || true
+for prefix in search races histories weaken weakentsan; do
+	statuses "$prefix"
+done
+heading 'Verdict'
+if [ -s "$faults" ]; then
+	sed 's/^/- /' "$faults"
+	exit 1
+fi
+echo 'Nothing failed; each mistake was found or is explained.'
