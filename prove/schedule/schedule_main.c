@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define SITES_MAX 4096
-#define QUICK_SECONDS 10.0 /* for the exhaustive searches of one model */
+#define QUICK_SECONDS 4.0 /* for the exhaustive searches of one model */
 
 static const char usage[] =
 	"usage: %s [--list] [--scenario NAME] [--memory sc|tso|relaxed|all] [OPTION]...\n"
