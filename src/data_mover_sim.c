@@ -245,7 +245,7 @@ static void draw_outcome(struct record *record)
 	if (happens(mover, DATA_MOVER_SIM_FAIL, record->number))
 		record->limit = 0;
 	else if (happens(mover, DATA_MOVER_SIM_FAIL_PARTLY, record->number))
-		record->limit = record->size < 2 ? 0 : 1 + draw_below(mover, record->size - 1);
+		record->limit = record->size < 2 ? 0 : 1 + (size_t)draw_below(mover, record->size - 1);
 	else
 		record->result = VDM_SUCCESS;
 }

@@ -31,7 +31,7 @@
  *   DT-2   worker: fetch_or state DONE acq_rel              poll: cas acquire, fetch_and acq_rel       record->waker, both ways
  *   DT-3   worker: fetch_or state MAY_GO release            operation_check(): load acquire            result, moved bytes (V.2)
  *   DT-4   record_put(): cas free release                   record_take(): cas acquire                 the record's fields
- *   DT-5   fence in queue_push_and_wake()                   fence in worker_sleep()                    see above
+ *   DT-5   fence in wake_a_worker()                         fence in worker_sleep()                    see above
  *   DT-6   wake_pending exchange acq_rel                    each other                                 the push that did not wake is visible to
  *                                                                                                      the worker that comes to
  *   DT-7   stop store release                               load acquire                               the last pushes before delete

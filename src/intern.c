@@ -382,7 +382,7 @@ static inline struct hl_ahm_policy policy_of(const struct hashloom_intern *inter
 	policy.cell.reuse = HASHLOOM_REUSE_NEVER;
 	policy.cell.probing = HASHLOOM_PROBING_LINEAR;
 	policy.is_fixed = 0;
-	hl_assert(memcmp(&policy, &intern->policy, sizeof(policy)) == 0);
+	hl_assert(memcmp(&policy.cell, &intern->policy.cell, sizeof(policy.cell)) == 0);
 	return policy;
 }
 

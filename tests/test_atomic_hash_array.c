@@ -568,7 +568,7 @@ static const uint64_t reserved_keys[] = { UINT64_MAX - 3, UINT64_MAX - 2, UINT64
 /* The i-th of as many different keys as a test wants: extremes first, then all over. */
 static uint64_t nth_key(size_t i)
 {
-	return i < KIT_COUNT(extreme_keys) ? extreme_keys[i] : (i << 40) + i * 77;
+	return i < KIT_COUNT(extreme_keys) ? extreme_keys[i] : ((uint64_t)i << 40) + i * 77;
 }
 
 /* ---- A.1 to A.3 -------------------------------------------------------------------------------------- */

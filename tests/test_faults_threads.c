@@ -175,7 +175,7 @@ static void test_map_a_crowd_gets_through(void **state)
 }
 
 #define CROWD_SIZE 200 /* bytes of a value */
-#define CROWD_FUTURES KIT_REPEAT(24)
+#define CROWD_FUTURES KIT_REPEAT(32)
 
 static enum async_hash_map_status put(struct crowd *crowd, struct runtime *runtime, uint64_t key, const void *value)
 {

@@ -29,7 +29,7 @@
  *   exhaustive  all schedules with at most `bound` preemptions (switches away from a task that could go on; others are free), first
  *               those with 0, then 1 ... (iterative context bounding, Musuvathi and Qadeer, PLDI 2007). A switch is tried only before
  *               operations on words that two tasks use and one writes: the others commute. The words are learned on the way; when
- *               another one turns up, the search begins anew.
+ *               another one turns up, the search begins anew. A failure prints what --replay takes to have it again.
  *   random      switches at random places, or by priorities that change at few random steps (probabilistic concurrency testing,
  *               Burckhardt et al., ASPLOS 2010), by turns. A seed names the schedule.
  *
@@ -40,7 +40,8 @@
  *   relaxed     as C11 and ARM let it: a load may see any store to the word that is not older than what the task knows of; what it knows
  *               comes by its own operations and by acquire loads of release stores (view machines: Kang et al., POPL 2017, without
  *               promises: a load never sees a store that is not yet done).
- *   In exhaustive search a load of an older store costs one unit of `bound`, as a preemption does.
+ *   In exhaustive search a load of an older store costs one unit of `bound`, as a preemption does; so does a futex wait, a sleep or a yield that
+ *   ends at once, for no reason. The word is what is accessed: a wider access makes one word of those in it.
  *   Plain memory is always the newest: races of plain accesses are ThreadSanitizer's to find, which sees tasks as threads.
  */
 #ifndef HL_SCHEDULE_H

@@ -14,32 +14,27 @@
 
 #define EVENTS_MAX 1024 /* that are printed: the last ones */
 #define NOTE_SIZE 120
-#define FRAMES_MAX 16
 
-struct step {
-	struct event event;
-	char note[NOTE_SIZE];
-};
-
-static struct step steps[EVENTS_MAX];
-static size_t steps_count;
+static struct event events[EVENTS_MAX];
+static char notes[EVENTS_MAX][NOTE_SIZE]; /* of those that have no pc; apart, so that the others stay in the cache */
+static size_t events_count;
 
 void trace_begin_schedule(void)
 {
-	steps_count = 0;
+	events_count = 0;
 }
 
 void trace_add(const struct event *event)
 {
-	steps[steps_count++ % EVENTS_MAX].event = *event;
+	events[events_count++ % EVENTS_MAX] = *event;
 }
 
 void trace_note(unsigned task, const char *text)
 {
-	struct step *const step = &steps[steps_count++ % EVENTS_MAX];
+	const size_t at = events_count++ % EVENTS_MAX;
 
-	step->event = (struct event){ .task = task };
-	snprintf(step->note, sizeof(step->note), "%s", text);
+	events[at] = (struct event){ .task = task };
+	snprintf(notes[at], NOTE_SIZE, "%s", text);
 }
 
 /* ---- source lines ---------------------------------------------------------------------------------------- */
@@ -152,12 +147,12 @@ static const struct source_line *line_of(const struct source_line *lines, size_t
 }
 
 /* The different addresses of the steps, with their lines. Returns how many. */
-static size_t resolve_steps(struct source_line *lines, size_t first)
+static size_t resolve_events(struct source_line *lines, size_t first)
 {
 	size_t count = 0;
 
-	for (size_t i = first; i < steps_count; i++) {
-		const void *const pc = steps[i % EVENTS_MAX].event.pc;
+	for (size_t i = first; i < events_count; i++) {
+		const void *const pc = events[i % EVENTS_MAX].pc;
 
 		if (pc != NULL && line_of(lines, count, pc) == NULL)
 			lines[count++].pc = pc;
@@ -166,9 +161,9 @@ static size_t resolve_steps(struct source_line *lines, size_t first)
 	return count;
 }
 
-static void print_step(size_t number, const struct step *step, const struct source_line *line)
+static void print_event(size_t number, const struct source_line *line)
 {
-	const struct event *const event = &step->event;
+	const struct event *const event = &events[number % EVENTS_MAX];
 	char place[80], what[80];
 	const char *const task = event->task == MAIN_TASK ? "main" : "";
 
@@ -176,7 +171,7 @@ static void print_step(size_t number, const struct step *step, const struct sour
 	if (event->task != MAIN_TASK)
 		printf("T%u  ", event->task);
 	if (event->pc == NULL) {
-		printf("  * %s\n", step->note);
+		printf("  * %s\n", notes[number % EVENTS_MAX]);
 		return;
 	}
 	snprintf(what, sizeof(what), "%s %s", event->what, event->order);
@@ -193,16 +188,16 @@ static void print_step(size_t number, const struct step *step, const struct sour
 void trace_print(void)
 {
 	static struct source_line lines[EVENTS_MAX];
-	const size_t first = steps_count > EVENTS_MAX ? steps_count - EVENTS_MAX : 0;
-	const size_t count = resolve_steps(lines, first);
+	const size_t first = events_count > EVENTS_MAX ? events_count - EVENTS_MAX : 0;
+	const size_t count = resolve_events(lines, first);
 	unsigned task = TASKS_MAX;
 
-	for (size_t i = first; i < steps_count; i++) {
-		const struct step *const step = &steps[i % EVENTS_MAX];
+	for (size_t i = first; i < events_count; i++) {
+		const struct event *const event = &events[i % EVENTS_MAX];
 
-		if (step->event.task != task)
+		if (event->task != task)
 			printf("\n");
-		task = step->event.task;
-		print_step(i, step, line_of(lines, count, step->event.pc));
+		task = event->task;
+		print_event(i, line_of(lines, count, event->pc));
 	}
 }
