@@ -6,9 +6,9 @@
 # part said to OUT/logs, and OUT/report.md. Status 0: no schedule and no history failed, and each mistake that was planted was found.
 set -eu
 tree=$(cd "$(dirname "$0")/.." && pwd)
-mkdir -p "$1/logs"
+rm -rf "$1/logs" "$1/status"
+mkdir -p "$1/logs" "$1/status"
 out=$(cd "$1" && pwd)
-rm -f "$out"/logs/*
 begin=$SECONDS
 fixed_addresses=$(setarch "$(uname -m)" -R true 2>/dev/null && echo "setarch $(uname -m) -R" || true)
 
@@ -18,31 +18,33 @@ build() # PRESET
 	cmake --build "$out/$1" --parallel "$(nproc)" --target prove_programs
 }
 
-# One line: the name of the log, and a command.
+# Each line: the name of the log, and a command. What takes longest comes first.
 jobs()
 {
 	local program name memory
-	for program in "$out"/release/prove/scenarios_*; do
-		[ -f "$program" ] || continue
-		name=${program##*/scenarios_}
-		for memory in sc tso relaxed; do
-			echo "search-$name-$memory $program --memory $memory --schedules 50000 --seconds 120"
-		done
-		echo "races-$name $out/tsan/prove/scenarios_$name --seconds 20 --schedules 20000"
-		echo "weaken-$name $program --weaken --memory relaxed --random --schedules 1000"
-		echo "weakentsan-$name $out/tsan/prove/scenarios_$name --weaken --random --schedules 200"
+	programs | while read -r name program; do
+		echo "search-$name-sc $out/release/prove/$program --memory sc --schedules 5000 --seconds 60"
 	done
-	histories
+	programs | while read -r name program; do
+		for memory in tso relaxed; do
+			echo "search-$name-$memory $out/release/prove/$program --memory $memory --schedules 2000 --seconds 4"
+		done
+	done
+	# these are about the scheduler, not the library
+	programs | grep -v '^litmus\|^programs' | while read -r name program; do
+		echo "races-$name $out/tsan/prove/$program --quick"
+		echo "weaken-$name $out/release/prove/$program --weaken --memory relaxed --random --schedules 1000"
+		echo "weaken-$name-races $out/tsan/prove/$program --weaken --random --schedules 100"
+	done
+	echo "histories-atomic $out/release/prove/prove_histories --histories 100000 --threads 3"
+	echo "histories-tsc $out/release/prove/prove_histories --histories 100000 --threads 3 --clock tsc --seed 2"
 }
 
-# 10^5 histories of three threads, over all maps.
-histories()
+programs()
 {
-	local map reuse
-	for map in typed erased array async; do
-		for reuse in never same_key any_key; do
-			echo "histories-$map-$reuse $out/release/prove/prove_histories --map $map --reuse $reuse --histories 12000 --threads 3"
-		done
+	local program
+	for program in "$out"/release/prove/scenarios_*; do
+		echo "${program##*/scenarios_} ${program##*/}"
 	done
 }
 
@@ -51,7 +53,7 @@ run_job() # NAME COMMAND...
 	local name=$1 begin=$SECONDS status=0
 	shift
 	$fixed_addresses "$@" >"$out/logs/$name" 2>&1 || status=$?
-	echo "$status $((SECONDS - begin)) s" >"$out/logs/$name.status"
+	echo "$status" >"$out/status/$name"
 	echo "$name: status $status, $((SECONDS - begin)) s"
 }
 
@@ -59,7 +61,8 @@ build release
 build tsan
 export -f run_job
 export out fixed_addresses
-jobs | xargs -P "$(nproc)" -L 1 bash -c 'run_job "$@"' run_job
+jobs >"$out/jobs"
+xargs -a "$out/jobs" -P "$(nproc)" -L 1 bash -c 'run_job "$@"' run_job
 status=0
 "$tree/prove/mutants.sh" "$out/mutants" || status=1
 "$tree/prove/report.sh" "$out" "$((SECONDS - begin))" >"$out/report.md" || status=1

@@ -19,22 +19,23 @@ searches() # PREFIX
 {
 	echo '| scenario | memory | schedules | of them distinct | seconds | shows |'
 	echo '|---|---|---|---|---|---|'
-	cat "$out"/logs/"$1"-*[!s] 2>/dev/null | sed -n 's/^\([^ ]*\)  *\(sc\|tso\|relaxed\)  *\(.*[^ ]\)  *\([0-9]*\) schedules  *\([0-9.]*\) s\(  (cut short)\)\{0,1\}  \(.*\)$/| \1 | \2 | \3\6 | \4 | \5 | \7 |/p'
+	cat "$out"/logs/"$1"-* | sed -n 's/^\([^ ]*\)  *\(sc\|tso\|relaxed\)  *\(.*[^ ]\)  *\([0-9]*\) schedules  *\([0-9.]*\) s\(  (cut short)\)\{0,1\}  \(.*\)$/| \1 | \2 | \3\6 | \4 | \5 | \7 |/p'
 }
 
-statuses() # PREFIX
+# Every job has run, and ended as it should.
+statuses()
 {
-	for file in "$out"/logs/"$1"-*.status; do
-		name=$(basename "$file" .status)
-		read -r status _ <"$file"
-		[ "$status" -eq 0 ] || echo "$name ended with status $status: see $out/logs/$name" >>"$faults"
-	done
+	while read -r name _; do
+		status=$(cat "$out/status/$name" 2>/dev/null || echo missing)
+		[ "$status" = 0 ] || echo "$name ended with status $status: see $out/logs/$name" >>"$faults"
+	done <"$out/jobs"
+	grep -q . "$out/jobs" || echo 'nothing was run' >>"$faults"
 }
 
 # Each order of the library that the scenarios use, whether some program noticed that it was gone.
 orders()
 {
-	cat "$out"/logs/weaken-* "$out"/logs/weakentsan-* | awk '
+	cat "$out"/logs/weaken-* | awk '
 	$1 == "weakened" {
 		order[$3] = $4
 		if ($2 == "caught")
@@ -65,7 +66,7 @@ heading 'Schedules that ThreadSanitizer watched'
 searches races
 heading 'Histories of threads'
 echo '```'
-cat "$out"/logs/histories-*[!s]
+cat "$out"/logs/histories-*
 echo '```'
 heading 'Orders, each relaxed in turn'
 echo '| place | order | line | verdict |'
@@ -74,9 +75,7 @@ orders
 heading 'Mistakes that were planted'
 sed 's/^/- /' "$out/mutants/results"
 grep '^SURVIVED' "$out/mutants/results" >>"$faults" || true
-for prefix in search races histories weaken weakentsan; do
-	statuses "$prefix"
-done
+statuses
 heading 'Verdict'
 if [ -s "$faults" ]; then
 	sed 's/^/- /' "$faults"
