@@ -13,11 +13,14 @@
 # Status 1 if one survived or did not compile. WORKERS (default: the number of cores) builds are made at the same time.
 set -eu
 tree=$(cd "$(dirname "$0")/.." && pwd)
-mkdir -p "$1"
+mkdir -p "${1:?usage: mutants.sh BUILD [NAME...]}"
 build=$(cd "$1" && pwd)
 shift
 workers=${WORKERS:-$(nproc)}
-fixed_addresses=$(setarch "$(uname -m)" -R true 2>/dev/null && echo "setarch $(uname -m) -R")
+fixed_addresses=$(setarch "$(uname -m)" -R true 2>/dev/null && echo "setarch $(uname -m) -R" || true)
+# Whatever the caller likes: a race and a wrong access end a program.
+export TSAN_OPTIONS="${TSAN_OPTIONS:-}:exitcode=66" ASAN_OPTIONS="${ASAN_OPTIONS:-}:exitcode=1"
+rm -f "$build/results"
 
 configure() # DIRECTORY PRESET NAME
 {
@@ -32,10 +35,11 @@ run() # PROGRAM
 	case ${1##*/} in
 	scenarios_*)
 		if [ "$mutation" = none ]; then
-			$fixed_addresses "$1" --quick
+			$fixed_addresses timeout 600 "$1" --quick
 		else
-			$fixed_addresses "$1" --quick && $fixed_addresses "$1" --random --schedules 20000 --seconds 10 &&
-				$fixed_addresses "$1" --exhaustive --seconds 10
+			$fixed_addresses timeout 600 "$1" --quick &&
+				$fixed_addresses timeout 600 "$1" --random --schedules 20000 --seconds 10 &&
+				$fixed_addresses timeout 600 "$1" --exhaustive --seconds 10
 		fi ;;
 	*) $fixed_addresses timeout 120 "$1" ;;
 	esac || status=$?
@@ -64,6 +68,9 @@ catch() # WORKER NAME PROGRAM...
 			{ cp "$directory.log" "$build/$name.log"; echo "nobody: it does not compile, see $build/$name.log"; return; }
 		status=0
 		run "$(find "$directory" -type f -name "${program#*:}")" >"$build/$name.log" 2>&1 || status=$?
+		# a scenario that finds something says what
+		[ $status -ne 1 ] || grep -q '^FAILED: \|WARNING: ThreadSanitizer\|ERROR: AddressSanitizer\|runtime error:' "$build/$name.log" ||
+			status=2
 		case $status in
 		1) echo "$program" && return ;;
 		2) echo "nobody: $program did not run, see $build/$name.log" && return ;;
@@ -110,5 +117,5 @@ fi
 for worker in $(seq 0 $((workers - 1))); do
 	work "$worker" &
 done | tee "$build/results"
-[ "$(wc -l <"$build/results")" -eq "$(wc -l <"$build/list")" ] &&
+[ -s "$build/list" ] && [ "$(wc -l <"$build/results")" -eq "$(wc -l <"$build/list")" ] &&
 	! grep -q '^SURVIVED\|^caught none ' "$build/results"

@@ -6,10 +6,12 @@
 # part said to OUT/logs, and OUT/report.md. Status 0: no schedule and no history failed, and each mistake that was planted was found.
 set -eu
 tree=$(cd "$(dirname "$0")/.." && pwd)
-rm -rf "$1/logs" "$1/status"
+rm -rf "$1/logs" "$1/status" "$1/mutants/results" "$1/report.md"
 mkdir -p "$1/logs" "$1/status"
 out=$(cd "$1" && pwd)
 begin=$SECONDS
+# Whatever the caller likes: a race ends a program.
+export TSAN_OPTIONS="${TSAN_OPTIONS:-}:exitcode=66"
 fixed_addresses=$(setarch "$(uname -m)" -R true 2>/dev/null && echo "setarch $(uname -m) -R" || true)
 
 build() # PRESET
@@ -23,7 +25,7 @@ jobs()
 {
 	local program name memory
 	programs | while read -r name program; do
-		echo "search-$name-sc $out/release/prove/$program --memory sc --schedules 5000 --seconds 60"
+		echo "search-$name-sc $out/release/prove/$program --memory sc --schedules 5000 --seconds 45"
 	done
 	programs | while read -r name program; do
 		for memory in tso relaxed; do
@@ -52,7 +54,7 @@ run_job() # NAME COMMAND...
 {
 	local name=$1 begin=$SECONDS status=0
 	shift
-	$fixed_addresses "$@" >"$out/logs/$name" 2>&1 || status=$?
+	$fixed_addresses timeout 1800 "$@" >"$out/logs/$name" 2>&1 || status=$?
 	echo "$status" >"$out/status/$name"
 	echo "$name: status $status, $((SECONDS - begin)) s"
 }
@@ -65,6 +67,8 @@ jobs >"$out/jobs"
 xargs -a "$out/jobs" -P "$(nproc)" -L 1 bash -c 'run_job "$@"' run_job
 status=0
 "$tree/prove/mutants.sh" "$out/mutants" || status=1
+echo "$status" >"$out/status/mutants"
+echo mutants >>"$out/jobs"
 "$tree/prove/report.sh" "$out" "$((SECONDS - begin))" >"$out/report.md" || status=1
 cat "$out/report.md"
 exit "$status"

@@ -320,7 +320,7 @@ static void free_slabs(const struct hl_ahm_policy *policy, struct hl_ahm *map, u
 		hl_aha_destroy(&policy->cell, &map->slabs[slab], side_cells(slab), &map->allocator);
 }
 
-/* The map has one slab, with so many entries. */
+/* The map has one slab, with so many entries. Nobody holds anything, whatever the dead have left. */
 static void restart(struct hl_ahm *map, uint64_t entries)
 {
 	for (unsigned i = 0; i < HL_STRIPES; i++) {
@@ -330,6 +330,9 @@ static void restart(struct hl_ahm *map, uint64_t entries)
 	}
 	hl_u32_store_relaxed(&map->slabs_count, 1);
 	hl_u32_store_relaxed(&map->grow_failed, 0);
+	hl_u32_store_relaxed(&map->growing, 0);
+	for (unsigned i = 0; i < HL_AHM_LOCKS; i++)
+		hl_u8_store_relaxed(&map->locks[i], 0);
 	hl_u64_store_relaxed(&map->cells_total, hl_aha_cells_count(&map->slabs[0]));
 	set_counter_mask(map);
 }

@@ -36,8 +36,10 @@ static inline uint64_t hl_now_ns(void)
 /* Sleeps while *word == value, at most timeout_ns (0: without limit). */
 static inline void hl_futex_wait(hl_u32 *word, uint32_t value, uint64_t timeout_ns)
 {
-	const struct timespec timeout = { .tv_sec = (time_t)(timeout_ns / HL_NS_PER_S),
-					  .tv_nsec = (long)(timeout_ns % HL_NS_PER_S) };
+	/* the kernel's, of two longs; the C library's has a wider time_t on some 32-bit machines */
+	const struct {
+		long seconds, nanoseconds;
+	} timeout = { (long)(timeout_ns / HL_NS_PER_S), (long)(timeout_ns % HL_NS_PER_S) };
 
 	(void)syscall(SYS_futex, &word->raw, FUTEX_WAIT_PRIVATE, value, timeout_ns == 0 ? NULL : &timeout, NULL, 0);
 }

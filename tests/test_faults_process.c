@@ -442,6 +442,12 @@ static void insert_until_growth(void)
 	}
 }
 
+static void find_grown(uint64_t count)
+{
+	for (uint64_t key = 0; key < count; key++)
+		assert_int_equal(*(uint64_t *)atomic_hash_map_find(arena->writer.map, key), fault_value(key));
+}
+
 static void test_map_E1_death_of_the_one_that_makes_a_slab(void **state)
 {
 	struct atomic_hash_map_report report;
@@ -467,9 +473,11 @@ static void test_map_E1_death_of_the_one_that_makes_a_slab(void **state)
 
 			assert_int_equal(atomic_hash_map_insert(arena->writer.map, key, &value, NULL), 1);
 		}
-		for (uint64_t key = 0; key < cells * 88 / 100; key++)
-			assert_int_equal(*(uint64_t *)atomic_hash_map_find(arena->writer.map, key), fault_value(key));
+		find_grown(cells * 88 / 100);
 		assert_waits(insert_until_growth);
+		assert_int_equal(atomic_hash_map_compact(arena->writer.map, 2 * cells), HASHLOOM_OK);
+		assert_int_equal(atomic_hash_map_check(arena->writer.map, &report), 0);
+		find_grown(cells * 88 / 100);
 		arena_close();
 	}
 }

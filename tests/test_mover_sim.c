@@ -1125,6 +1125,35 @@ static void test_S6_a_waker_may_poll_what_is_not_complete(void **state)
 	data_mover_sim_delete(mover);
 }
 
+/* The poll of one lets the time pass that brings the other's result, whose waker polls the first. */
+static void test_S6_a_waker_may_poll_the_one_in_whose_poll_it_is_called(void **state)
+{
+	struct data_mover_sim_cfg cfg = still(1, 2);
+	struct one_copy told;
+	struct one_copy outer;
+	struct visitor visitor;
+	struct data_mover_sim_stats stats;
+
+	(void)state;
+	cfg.ticks_per_check = 1;
+	struct data_mover_sim *const mover = sim_new(&cfg);
+
+	data_mover_sim_hold(mover);
+	visitor_start(&visitor, mover, &told, NULL);
+	copy_start(&outer, mover);
+	visitor.copy = &outer;
+	data_mover_sim_release(mover);
+	assert_int_equal(copy_poll(&outer), FUTURE_STATE_RUNNING);
+	assert_int_equal(visitor.calls, 0);
+	assert_copied(&outer);
+	assert_int_equal(visitor.calls, 1);
+	assert_int_equal(visitor.seen, FUTURE_STATE_RUNNING);
+	assert_copied(&told);
+	data_mover_sim_statistics(mover, &stats);
+	assert_int_equal(stats.completed, 2);
+	data_mover_sim_delete(mover);
+}
+
 /* ---- control --------------------------------------------------------------------------------- */
 
 static void test_sim_finish_names_the_order(void **state)
@@ -1141,6 +1170,12 @@ static void test_sim_finish_names_the_order(void **state)
 	data_mover_sim_hold(mover);
 	copy_init(&idle, mover);
 	assert_int_equal(data_mover_sim_finish(mover, &idle.future), 0);
+	struct data_mover_sim *const another = sim_new(&cfg);
+	struct one_copy foreign;
+
+	copy_start(&foreign, another);
+	assert_int_equal(data_mover_sim_finish(mover, &foreign.future), 0);
+	data_mover_sim_delete(another);
 	assert_int_equal(written(&idle), 0);
 	for (size_t i = 0; i < ROW; i++)
 		copy_start(&copies[i], mover);
@@ -1471,6 +1506,7 @@ int main(void)
 		cmocka_unit_test(test_S5_nobody_is_told_with_no_notifier),
 		cmocka_unit_test(test_S6_a_waker_may_use_the_mover),
 		cmocka_unit_test(test_S6_a_waker_may_poll_what_is_not_complete),
+		cmocka_unit_test(test_S6_a_waker_may_poll_the_one_in_whose_poll_it_is_called),
 		cmocka_unit_test(test_sim_finish_names_the_order),
 		cmocka_unit_test(test_sim_drain_and_pending),
 		cmocka_unit_test(test_sim_statistics),

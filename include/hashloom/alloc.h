@@ -16,7 +16,8 @@ enum hashloom_alloc_content {
 };
 
 /*
- * allocate: size (bytes, > 0), alignment (a power of two), content as asked; NULL when there is no memory.
+ * allocate: size (bytes, > 0), alignment (a power of two), content as asked (in memory that is not zero, though it should be, calls wait
+ *           for ever); NULL when there is no memory.
  * release:  gets back what allocate gave, with the same size and alignment; memory is never NULL.
  * Both are called on whatever thread uses the map, from several at once; they may block, and must not
  * call back into the map. `context` is handed through.

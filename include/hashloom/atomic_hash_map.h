@@ -48,6 +48,7 @@
  *        right, with NEVER also loads of words. Of the writers, those wait that come to what it held: the cell of an unfinished insert; an entry's lock; with reuse, or if it
  *        erased or changed an entry, the lock of the key's home group; if it was making a slab, inserts, once the map is halfway from the load
  *        factor to full (B.2). All others go on. An entry is there whole or not at all. atomic_hash_map_check() tells what is held.
+ *        When nobody else is in a call, atomic_hash_map_compact() keeps the entries and gives back what the dead held; atomic_hash_map_clear() too.
  *   E.2  fork(): the child's copy of the map is that of one moment, in which all other threads of the parent have died (E.1). So the child may find and iterate,
  *        whatever they did; it may write if none of them was inside a call that writes.
  *   E.3  A map whose allocator gives out memory that processes share at one address (mapped before fork()) is one map for all of them, with all

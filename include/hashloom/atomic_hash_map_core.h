@@ -87,7 +87,7 @@ struct atomic_hash_map_config {
 	atomic_hash_map_destroy_value_fn destroy_value; /* * called once when a value is given up; must not call the map; NULL: nothing to do.
 						With all bytes zero if a construct failed where the key had a value before */
 	void *destroy_context;
-	atomic_hash_map_retire_fn retire; /* * ANY_KEY: called by erases instead of giving the cell free; see atomic_hash_map_release() */
+	atomic_hash_map_retire_fn retire; /* * ANY_KEY: called by erases instead of giving the cell free; see atomic_hash_map_release(). The other policies do not call it */
 	void *retire_context;
 	const struct hashloom_allocator *allocator; /* * copied; NULL: the default */
 };
@@ -120,7 +120,7 @@ struct atomic_hash_map_finding {
 struct atomic_hash_map_report {
 	uint64_t entries;			    /* cells that hold one */
 	uint64_t size;				    /* as atomic_hash_map_size() */
-	struct atomic_hash_map_finding claimed;	    /* by an insert that has not published: inserts of its key wait for it, and others that come to the cell */
+	struct atomic_hash_map_finding claimed;	    /* by an insert that has not published: inserts of its key wait for it, and of other keys whose path has the cell */
 	struct atomic_hash_map_finding unreleased;  /* ANY_KEY: of erased entries, and not free again; with `retire` also those that are retired */
 	struct atomic_hash_map_finding unreachable; /* entries that no find comes to (SAME_KEY: and cells kept for a key that its inserts do not come to) */
 	struct atomic_hash_map_finding damaged;	    /* in a state that no step leads to: somebody has overwritten it */

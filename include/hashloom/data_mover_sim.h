@@ -37,8 +37,8 @@
  *        more once the future was seen complete. While it is being called, no other thread sees
  *        the future complete.
  *   S.6  A waker is called without a lock. It may call every function here but data_mover_sim_delete(), make
- *        and poll operations. It may poll the one that it is called for, too, also to its end, if
- *        ticks_per_check is 0: otherwise that one may be in the middle of a poll.
+ *        and poll operations, also the one that it is called for, to its end. If it polls one in whose poll it is
+ *        called (ticks_per_check), that is RUNNING: the poll further out will see the end.
  *   S.7  data_mover_sim_delete() drops what is in flight: no byte is written, no waker is called after it.
  *
  * Which calls may run together: any, but for data_mover_sim_delete() with any other.
@@ -61,6 +61,7 @@ enum data_mover_sim_event {
 	DATA_MOVER_SIM_FAIL,         /* VDM_ERROR_JOB_CORRUPTED, nothing was written */
 	DATA_MOVER_SIM_FAIL_PARTLY,  /* the same, but some bytes, not all, were written */
 	DATA_MOVER_SIM_TEAR,         /* moved from one end, some at each tick until due */
+	/* with a notifier other than NONE only: */
 	DATA_MOVER_SIM_WAKE_LATE,    /* told 1 to wake_late_max ticks after the result */
 	DATA_MOVER_SIM_WAKE_TWICE,   /* unless a poll sees the end after the first call */
 	DATA_MOVER_SIM_WAKE_EARLY,   /* the waker is called at a tick that brings no result */
@@ -82,8 +83,9 @@ enum data_mover_sim_event {
  *   reorder          not 0: results come as the delays say, in any order within a tick [1]
  *   notifier         what operations use when they are polled with one [NONE]
  *   permille         chances of the events, 0 to DATA_MOVER_SIM_ALWAYS [all 0]
- * With FUTURE_NOTIFIER_WAKER, who waits for wakers only polls nothing meanwhile, so somebody else has to
- * call data_mover_sim_tick(): the test's loop, a future, or a thread.
+ * With FUTURE_NOTIFIER_WAKER, or ticks_per_check 0, runtime_wait() alone never ends: somebody else has to
+ * call data_mover_sim_tick(): the test's loop, a thread, or a future that is waited for beside the others, ticks when it is polled and is
+ * complete when data_mover_sim_pending() is 0.
  */
 struct data_mover_sim_cfg {
 	uint64_t seed;
@@ -154,7 +156,8 @@ HASHLOOM_API size_t data_mover_sim_tick(struct data_mover_sim *mover);
 
 /*
  * data_mover_sim_drain: as data_mover_sim_tick(), but until all that was in flight has its result and
- *           its wakers were called. What wakers start meanwhile can be left over: see pending, below.
+ *           its wakers were called. What wakers start meanwhile can be left over: see data_mover_sim_pending(). Returns how many
+ *           operations got their result.
  */
 HASHLOOM_API size_t data_mover_sim_drain(struct data_mover_sim *mover);
 

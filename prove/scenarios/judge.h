@@ -18,6 +18,9 @@ void judge_begin(void);
 struct history_operation *judge_call(enum history_kind kind, uint64_t key, uint64_t argument);
 void judge_return(struct history_operation *operation, enum history_outcome outcome, uint64_t item);
 
+/* What the task that runs has called so far. */
+struct history_log *judge_log(void);
+
 /* In check: the schedule fails unless the history is linearizable. */
 void judge(void);
 

@@ -8,8 +8,7 @@
  */
 #include "map_program.h"
 
-#include "history.h"
-#include "linearizability.h"
+#include "judge.h"
 
 #include <hashloom/atomic_hash_array.h>
 #include <hashloom/atomic_hash_map.h>
@@ -27,7 +26,6 @@
 #define SCENARIOS_MAX 128
 #define CONSTRUCT_ERROR (-77)
 #define UNFINISHED UINT64_C(0x8000)
-#define FAR (UINT64_C(1) << 40) /* longer than any schedule */
 
 /* What is written by all tasks, but not by the map: ThreadSanitizer need not know. */
 #define HIDDEN __attribute__((noinline, no_sanitize("thread"))) static
@@ -45,10 +43,6 @@ static struct {
 	struct atomic_hash_map *map;
 	struct atomic_hash_array *array; /* NULL: no array; otherwise the same map */
 	unsigned stable_count;
-	struct history_clock clock;
-	struct history_log logs[LOGS];
-	struct history_operation operations[LOGS][OPERATIONS_MAX];
-	size_t before_count; /* of main's operations, those before the tasks */
 	uint64_t seen[LOGS][MAP_PROGRAM_KEYS];
 	uint64_t last_visit[LOGS]; /* a time */
 	unsigned made; /* values */
@@ -61,7 +55,6 @@ static struct {
 	hl_u32 readers;
 } now;
 
-static struct linearizability *checker;
 static struct variant variants[SCENARIOS_MAX];
 static struct schedule_scenario scenarios[SCENARIOS_MAX];
 
@@ -111,12 +104,12 @@ static uint64_t mark_of(uint64_t key)
 /* Of the n-th operation of this task. */
 static uint64_t item_of(uint64_t key)
 {
-	return mark_of(key) << 32 | (uint64_t)(self() + 1) << 24 | (uint64_t)(now.logs[self()].count + 1) << 16;
+	return mark_of(key) << 32 | (uint64_t)(self() + 1) << 24 | (uint64_t)(judge_log()->count + 1) << 16;
 }
 
 static uint64_t summand(void)
 {
-	return (self() + 1) * 64 + now.logs[self()].count;
+	return (self() + 1) * 64 + judge_log()->count;
 }
 
 static void fill_words(uint64_t *words, uint64_t item)
@@ -294,24 +287,9 @@ static void end_reading(void)
 
 /* ---- histories ------------------------------------------------------------------------------------------- */
 
-static struct history_log *my_log(void)
-{
-	return &now.logs[self()];
-}
-
-static struct history_operation *begin(enum history_kind kind, unsigned key, uint64_t argument)
-{
-	return history_begin(my_log(), kind, key, argument);
-}
-
-static void end(struct history_operation *operation, enum history_outcome outcome, uint64_t item)
-{
-	history_end(my_log(), operation, outcome, item);
-}
-
 static void end_if_there(struct history_operation *operation, int is_there, uint64_t item)
 {
-	end(operation, is_there ? HISTORY_DONE : HISTORY_ABSENT, is_there ? item : HISTORY_ANY);
+	judge_return(operation, is_there ? HISTORY_DONE : HISTORY_ABSENT, is_there ? item : HISTORY_ANY);
 }
 
 static int is_lacking_memory(void)
@@ -328,7 +306,7 @@ static void end_insert(struct history_operation *operation, int result, uint64_t
 		check_place(key, atomic_hash_map_id(now.map, where));
 	SCHEDULE_REQUIRE(result >= 0 || result == CONSTRUCT_ERROR || (result == HASHLOOM_ERROR_FULL && has(ARRAY)) ||
 			 (result == HASHLOOM_ERROR_NO_MEMORY && is_lacking_memory()));
-	end(operation,
+	judge_return(operation,
 	    result == 1 ? HISTORY_DONE :
 	    result == 0 ? HISTORY_EXISTS :
 	    result == HASHLOOM_ERROR_FULL && now.reuse == NEVER && number_of(key) != SIDE ? HISTORY_BARRED :
@@ -345,7 +323,7 @@ static void do_insert(unsigned number, uint64_t key)
 	uint64_t words[WORDS_MAX];
 	void *where = NULL;
 	const uint64_t item = item_of(key);
-	struct history_operation *const operation = begin(HISTORY_INSERT, number, item);
+	struct history_operation *const operation = judge_call(HISTORY_INSERT, number, item);
 
 	fill_words(words, item);
 	const int result = now.array != NULL ? atomic_hash_array_insert(now.array, key, words, &where) :
@@ -357,7 +335,7 @@ static void do_emplace(unsigned number, uint64_t key, int result_of_construct)
 {
 	struct making making = { item_of(key), result_of_construct, 0 };
 	void *where = NULL;
-	struct history_operation *const operation = begin(HISTORY_INSERT, number, making.item);
+	struct history_operation *const operation = judge_call(HISTORY_INSERT, number, making.item);
 	const int result = atomic_hash_map_emplace(now.map, key, construct, &making, &where);
 
 	/* a value that was made is not refused for lack of memory */
@@ -370,7 +348,7 @@ static void do_emplace(unsigned number, uint64_t key, int result_of_construct)
 static void do_erase(unsigned number, uint64_t key, int takes)
 {
 	uint64_t words[WORDS_MAX];
-	struct history_operation *const operation = begin(HISTORY_ERASE, number, 0);
+	struct history_operation *const operation = judge_call(HISTORY_ERASE, number, 0);
 	const int result = takes		? atomic_hash_map_take(now.map, key, words) :
 			   now.array != NULL ? atomic_hash_array_erase(now.array, key) :
 					       atomic_hash_map_erase(now.map, key);
@@ -381,7 +359,7 @@ static void do_erase(unsigned number, uint64_t key, int takes)
 static void do_find(unsigned number, uint64_t key, int is_near)
 {
 	begin_reading();
-	struct history_operation *const operation = begin(HISTORY_FIND, number, 0);
+	struct history_operation *const operation = judge_call(HISTORY_FIND, number, 0);
 	const void *const value = is_near	    ? atomic_hash_map_find_near(now.map, key) :
 				  now.array != NULL ? atomic_hash_array_find(now.array, key) :
 						      atomic_hash_map_find(now.map, key);
@@ -395,7 +373,7 @@ static void do_find(unsigned number, uint64_t key, int is_near)
 static void do_load(unsigned number, uint64_t key)
 {
 	uint64_t words[WORDS_MAX];
-	struct history_operation *const operation = begin(HISTORY_FIND, number, 0);
+	struct history_operation *const operation = judge_call(HISTORY_FIND, number, 0);
 	const int result = atomic_hash_map_load(now.map, key, words);
 
 	end_if_there(operation, result, result ? item_in(words, key) : HISTORY_ANY);
@@ -408,7 +386,7 @@ static void do_store(unsigned number, uint64_t key, int wants_before)
 	const uint64_t item = item_of(key);
 	uint64_t words[WORDS_MAX];
 	uint64_t before[WORDS_MAX];
-	struct history_operation *const operation = begin(HISTORY_STORE, number, item);
+	struct history_operation *const operation = judge_call(HISTORY_STORE, number, item);
 
 	fill_words(words, item);
 	const int result = wants_before ? atomic_hash_map_exchange(now.map, key, words, before) :
@@ -422,7 +400,7 @@ static void do_compare_exchange(unsigned number, uint64_t key)
 	uint64_t *const seen = &now.seen[self()][number];
 	uint64_t words[WORDS_MAX];
 	uint64_t expected[WORDS_MAX];
-	struct history_operation *const operation = begin(HISTORY_COMPARE_EXCHANGE, number, item);
+	struct history_operation *const operation = judge_call(HISTORY_COMPARE_EXCHANGE, number, item);
 
 	operation->expected = *seen;
 	fill_words(words, item);
@@ -430,7 +408,7 @@ static void do_compare_exchange(unsigned number, uint64_t key)
 	const int result = atomic_hash_map_compare_exchange(now.map, key, expected, words);
 	if (result == 2) {
 		*seen = item_in(expected, key);
-		end(operation, HISTORY_DIFFERENT, *seen);
+		judge_return(operation, HISTORY_DIFFERENT, *seen);
 		return;
 	}
 	end_if_there(operation, result, result ? *seen : HISTORY_ANY);
@@ -442,7 +420,7 @@ static void do_fetch_add(unsigned number, uint64_t key)
 {
 	uint64_t before = 0;
 	const uint64_t added = summand();
-	struct history_operation *const operation = begin(HISTORY_FETCH_ADD, number, added);
+	struct history_operation *const operation = judge_call(HISTORY_FETCH_ADD, number, added);
 	const int result = atomic_hash_map_fetch_add(now.map, key, added, &before);
 
 	end_if_there(operation, result, result ? item_in(&before, key) : HISTORY_ANY);
@@ -455,7 +433,7 @@ static void end_upsert(struct history_operation *operation, int result, uint64_t
 		return;
 	}
 	operation->argument &= UINT32_MAX;
-	end(operation, HISTORY_EXISTS, written);
+	judge_return(operation, HISTORY_EXISTS, written);
 }
 
 static void do_upsert(unsigned number, uint64_t key)
@@ -463,7 +441,7 @@ static void do_upsert(unsigned number, uint64_t key)
 	const uint64_t item = item_of(key) + summand();
 	uint64_t words[WORDS_MAX];
 	uint64_t written[WORDS_MAX] = { 0 };
-	struct history_operation *const operation = begin(HISTORY_UPSERT, number, item);
+	struct history_operation *const operation = judge_call(HISTORY_UPSERT, number, item);
 
 	fill_words(words, item);
 	const int result = atomic_hash_map_upsert(now.map, key, words, combine, NULL, written);
@@ -474,11 +452,11 @@ static void do_upsert(unsigned number, uint64_t key)
 static void do_lock(unsigned number, uint64_t key)
 {
 	const uint64_t added = summand();
-	struct history_operation *const operation = begin(HISTORY_FETCH_ADD, number, added);
+	struct history_operation *const operation = judge_call(HISTORY_FETCH_ADD, number, added);
 	uint64_t *const words = atomic_hash_map_lock(now.map, key);
 
 	if (words == NULL) {
-		end(operation, HISTORY_ABSENT, HISTORY_ANY);
+		judge_return(operation, HISTORY_ABSENT, HISTORY_ANY);
 		return;
 	}
 	const uint64_t item = item_in(words, key);
@@ -486,7 +464,7 @@ static void do_lock(unsigned number, uint64_t key)
 	schedule_step();
 	fill_words(words, item + added);
 	atomic_hash_map_unlock(now.map, words);
-	end(operation, HISTORY_DONE, item);
+	judge_return(operation, HISTORY_DONE, item);
 }
 
 /* The id may be another key's when it is looked at, with any_key; with never it may be gone. */
@@ -496,22 +474,22 @@ static void do_by_id(unsigned number, uint64_t key)
 	uint64_t other = 0;
 
 	begin_reading();
-	struct history_operation *operation = begin(HISTORY_FIND, number, 0);
+	struct history_operation *operation = judge_call(HISTORY_FIND, number, 0);
 	const int result = atomic_hash_map_key_to_id(now.map, key, &id);
 
 	end_if_there(operation, result, HISTORY_ANY);
 	if (result) {
 		check_place(key, id);
-		operation = begin(HISTORY_FIND, number, 0);
+		operation = judge_call(HISTORY_FIND, number, 0);
 		const void *const value = atomic_hash_map_at(now.map, id, &other);
 
 		SCHEDULE_REQUIRE(value == NULL || now.reuse == ANY || other == key);
 		if (value != NULL && other == key)
 			check_found(key, value);
 		if (value == NULL || other != key)
-			end(operation, now.reuse == SAME ? HISTORY_ABSENT : HISTORY_NO_EFFECT, HISTORY_ANY);
+			judge_return(operation, now.reuse == SAME ? HISTORY_ABSENT : HISTORY_NO_EFFECT, HISTORY_ANY);
 		else
-			end(operation, HISTORY_DONE, HISTORY_ANY);
+			judge_return(operation, HISTORY_DONE, HISTORY_ANY);
 	}
 	end_reading();
 }
@@ -528,7 +506,7 @@ static void do_insert_batch(int upserts)
 		const uint64_t item = item_of(keys[i]) + (upserts ? summand() : 0);
 
 		fill_words(values + i * now.words, item);
-		operations[i] = begin(upserts ? HISTORY_UPSERT : HISTORY_INSERT, A + i, item);
+		operations[i] = judge_call(upserts ? HISTORY_UPSERT : HISTORY_INSERT, A + i, item);
 	}
 	const size_t count = upserts ? atomic_hash_map_upsert_batch(now.map, keys, values, 2, combine, NULL, results) :
 				       atomic_hash_map_insert_batch(now.map, keys, values, 2, results);
@@ -547,7 +525,7 @@ static void do_find_batch(void)
 	void *values[2];
 
 	begin_reading();
-	struct history_operation *const operations[2] = { begin(HISTORY_FIND, A, 0), begin(HISTORY_FIND, B, 0) };
+	struct history_operation *const operations[2] = { judge_call(HISTORY_FIND, A, 0), judge_call(HISTORY_FIND, B, 0) };
 	const size_t count = atomic_hash_map_find_batch(now.map, keys, 2, values);
 
 	SCHEDULE_REQUIRE(count == (size_t)(values[0] != NULL) + (size_t)(values[1] != NULL));
@@ -563,7 +541,7 @@ static void do_erase_batch(void)
 {
 	const uint64_t keys[2] = { key_of(A), key_of(B) };
 	int results[2];
-	struct history_operation *const operations[2] = { begin(HISTORY_ERASE, A, 0), begin(HISTORY_ERASE, B, 0) };
+	struct history_operation *const operations[2] = { judge_call(HISTORY_ERASE, A, 0), judge_call(HISTORY_ERASE, B, 0) };
 	const size_t count = atomic_hash_map_erase_batch(now.map, keys, 2, results);
 
 	SCHEDULE_REQUIRE(count == (size_t)results[0] + (size_t)results[1]);
@@ -592,7 +570,7 @@ static void do_walk(void)
 	unsigned visits[STABLE_MAX] = { 0 };
 	uint64_t position = 0;
 	const uint64_t border = atomic_hash_map_ids(now.map) / 2;
-	struct history_operation *const walk = begin(HISTORY_ITERATE, MAP_PROGRAM_KEYS, 0);
+	struct history_operation *const walk = judge_call(HISTORY_ITERATE, MAP_PROGRAM_KEYS, 0);
 	uint64_t last = walk->begin;
 
 	/* ends: the position goes on with each entry, and ids are finite */
@@ -613,12 +591,12 @@ static void do_walk(void)
 			visits[key - STABLE]++;
 			continue;
 		}
-		struct history_operation *const visit = begin(HISTORY_VISIT, number_of(key), 0);
+		struct history_operation *const visit = judge_call(HISTORY_VISIT, number_of(key), 0);
 		visit->begin = last;
-		end(visit, HISTORY_DONE, HISTORY_ANY);
+		judge_return(visit, HISTORY_DONE, HISTORY_ANY);
 		last = visit->end;
 	}
-	end(walk, HISTORY_DONE, HISTORY_ANY);
+	judge_return(walk, HISTORY_DONE, HISTORY_ANY);
 	require_each_once(visits);
 }
 
@@ -633,7 +611,7 @@ static int keep(uint64_t key, void *value, void *argument)
 		visits[key - STABLE]++;
 		return 1;
 	}
-	struct history_operation *const operation = begin(HISTORY_ERASE, number_of(key), 0);
+	struct history_operation *const operation = judge_call(HISTORY_ERASE, number_of(key), 0);
 	const uint64_t seen = operation->begin;
 
 	operation->begin = now.last_visit[self()];
@@ -644,7 +622,7 @@ static int keep(uint64_t key, void *value, void *argument)
 static void do_sweep(void)
 {
 	unsigned visits[STABLE_MAX] = { 0 };
-	struct history_log *const log = my_log();
+	struct history_log *const log = judge_log();
 	const size_t first = log->count;
 
 	now.last_visit[self()] = schedule_clock();
@@ -662,12 +640,12 @@ static void do_sweep(void)
 /* Entries of FILL are not in the history. */
 static void do_size(void)
 {
-	struct history_operation *const operation = begin(HISTORY_SIZE, MAP_PROGRAM_KEYS, 0);
+	struct history_operation *const operation = judge_call(HISTORY_SIZE, MAP_PROGRAM_KEYS, 0);
 	const size_t size = atomic_hash_map_size(now.map);
 
 	SCHEDULE_REQUIRE(size >= now.stable_count);
 	operation->argument = atomic_hash_map_capacity(now.map) + 4;
-	end(operation, HISTORY_DONE, size - now.stable_count);
+	judge_return(operation, HISTORY_DONE, size - now.stable_count);
 }
 
 HIDDEN unsigned retired_so_far(void)
@@ -801,12 +779,9 @@ static void setup(void)
 		now.program = &chosen;
 	}
 	now.words = has(WIDE) ? WORDS_MAX : 1;
-	history_clock_init(&now.clock, HISTORY_CLOCK_RAW, schedule_is_weak() ? FAR : 0);
-	for (unsigned i = 0; i < LOGS; i++)
-		history_log_init(&now.logs[i], &now.clock, now.operations[i], OPERATIONS_MAX);
+	judge_begin();
 	make_map();
 	do_steps(now.program->before);
-	now.before_count = now.logs[MAIN].count;
 	now.failures = has(FAIL_ALWAYS) ? UINT32_MAX : has(FAIL_ONCE) ? 1 : 0;
 }
 
@@ -816,40 +791,6 @@ static void run(unsigned task)
 }
 
 /* ---- after ----------------------------------------------------------------------------------------------- */
-
-/* Under weak memory: setup, all that the tasks did, and check follow each other, whatever the skew. */
-static void set_apart(void)
-{
-	for (unsigned i = 0; i < LOGS; i++)
-		for (size_t k = 0; k < now.logs[i].count; k++) {
-			struct history_operation *const operation = &now.operations[i][k];
-			const uint64_t phase = i != MAIN ? 1 : k < now.before_count ? 0 : 2;
-
-			operation->begin += 4 * phase * FAR;
-			operation->end += operation->end == HISTORY_NEVER ? 0 : 4 * phase * FAR;
-		}
-}
-
-static void judge(void)
-{
-	const struct history_log *logs[LOGS];
-
-	if (schedule_is_weak())
-		set_apart();
-	/* what was before comes first: iterations are looked for in their own log */
-	for (unsigned i = 0; i < LOGS; i++)
-		logs[i] = &now.logs[i];
-	if (checker == NULL)
-		checker = linearizability_new();
-	const enum linearizability_verdict verdict = linearizability_check(checker, logs, LOGS);
-	if (verdict == LINEARIZABILITY_HOLDS)
-		return;
-	linearizability_explain(checker, stdout);
-	SCHEDULE_REQUIRE(verdict != LINEARIZABILITY_BROKEN);
-	SCHEDULE_REQUIRE(verdict != LINEARIZABILITY_WRONG_SIZE);
-	SCHEDULE_REQUIRE(verdict != LINEARIZABILITY_WRONG_ITERATION);
-	SCHEDULE_REQUIRE(verdict == LINEARIZABILITY_HOLDS);
-}
 
 /* Nothing runs: what an iteration gives, and what finds find, is the same. */
 static void check_whole(void)

@@ -15,7 +15,7 @@ static const struct map_program programs[] = {
 	{ .name = "array-last-cell-of-three", .shows = "A.1 A.6", .pitfalls = "1 4", .reuses = ALL, .flags = ARRAY,
 	  .before = { { FILL, 14 } },
 	  .tasks = { { { INSERT, A } }, { { INSERT, B } }, { { INSERT, A }, { FIND, A } } } },
-	{ .name = "array-full", .shows = "A.1 A.6", .pitfalls = "4 12", .bound = 2, .reuses = ALL, .flags = ARRAY | TWO_GROUPS,
+	{ .name = "array-full", .shows = "A.1 A.6", .pitfalls = "4 12", .bound = 3, .reuses = ALL, .flags = ARRAY | TWO_GROUPS,
 	  .before = { { INSERT, C }, { FILL, 29 } },
 	  .tasks = { { { INSERT, A }, { FIND_ALL, A } }, { { INSERT, B }, { ERASE, C } } } },
 	{ .name = "array-full-erase-insert", .shows = "A.1 A.5 A.6", .pitfalls = "1 4 12 15", .reuses = ALL, .flags = ARRAY,

@@ -29,7 +29,7 @@
  *   exhaustive  all schedules with at most `bound` preemptions (switches away from a task that could go on; others are free), first
  *               those with 0, then 1 ... (iterative context bounding, Musuvathi and Qadeer, PLDI 2007). A switch is tried only before
  *               operations on words that two tasks use and one writes: the others commute. The words are learned on the way; when
- *               another one turns up, the search begins anew. A failure prints what --replay takes to have it again.
+ *               another one turns up, the search begins anew. A failure prints what --replay, or --seed, takes to have it again.
  *   random      switches at random places, or by priorities that change at few random steps (probabilistic concurrency testing,
  *               Burckhardt et al., ASPLOS 2010), by turns. A seed names the schedule.
  *
@@ -59,7 +59,7 @@ enum memory_model { MEMORY_SC, MEMORY_TSO, MEMORY_RELAXED, MEMORY_MODELS };
 struct schedule_scenario {
 	const char *name;
 	const char *shows;   /* the guarantees of the headers that it checks */
-	const char *pitfalls; /* numbers of the known mistakes that it would find; NULL: none */
+	const char *pitfalls; /* known mistakes of such maps that it would find, by their numbers in the project's list; NULL: none */
 	unsigned tasks;
 	unsigned bound;	     /* of preemptions, that `prove` searches exhaustively */
 	unsigned bound_weak; /* the same with tso and relaxed; 0: only random schedules there */

@@ -17,7 +17,7 @@
 #define QUICK_SECONDS 4.0 /* for the exhaustive searches of one model */
 
 static const char usage[] =
-	"usage: %s [--list] [--scenario NAME] [--memory sc|tso|relaxed|all] [OPTION]...\n"
+	"usage: %s [--list] [--scenario NAME] [--memory sc|tso|relaxed|all (default)] [OPTION]...\n"
 	"Runs its scenarios, each with many schedules. Without a mode: --exhaustive and --random.\n"
 	"  --exhaustive     all schedules with at most --bound N preemptions (default: what the scenario says)\n"
 	"  --random         --schedules N (default 2000) from --seed S (default 1) on\n"
@@ -85,13 +85,17 @@ static void search_randomly(const struct schedule_scenario *scenario, enum memor
 	const double begin = seconds_now();
 	const unsigned long long schedules = options.schedules > 1 && scenario->random_only ? options.schedules * (options.quick ? 4 : 20) : options.schedules;
 
+	int is_cut = 0;
+
 	strategy_begin_random(options.seed);
-	while (strategy_schedules() < schedules && is_in_time(begin) && strategy_next())
+	while (strategy_schedules() < schedules && !is_cut && strategy_next()) {
 		scheduler_run(scenario, model);
+		is_cut = !is_in_time(begin);
+	}
 	(void)strategy_next();
 	if (scenario->after != NULL)
 		scenario->after(model, 0);
-	print_result(scenario, model, "random", 0, begin);
+	print_result(scenario, model, "random", is_cut, begin);
 }
 
 static void replay(const struct schedule_scenario *scenario, enum memory_model model)
@@ -216,6 +220,10 @@ static int weaken_each(const struct schedule_scenario *scenarios, size_t count)
 		return status;
 	const size_t lines_count = list_sites(lines, sites, size);
 	for (size_t i = 0; i < lines_count; i++) {
+		if (lines[i].place[0] == '\0' || lines[i].place[0] == '?') {
+			printf("FAILED: no source line for %p: is there an addr2line?\n", lines[i].pc);
+			return 1;
+		}
 		if (!is_first(lines, i))
 			continue;
 		const int order = weaken_place(sites, size, lines, lines_count, lines[i].place, 1);
@@ -308,7 +316,7 @@ static int parse(int argc, char **argv, int *wants_list)
 		case RANDOM: options.random = 1; break;
 		case REPLAY: options.replay = optarg; break;
 		case BOUND: error = parse_bound(optarg); break;
-		case SCHEDULES: error = parse_count(optarg, &options.schedules); break;
+		case SCHEDULES: error = parse_count(optarg, &options.schedules) != 0 || options.schedules == 0 ? 2 : 0; break;
 		case SEED: error = parse_count(optarg, &options.seed); break;
 		case SECONDS: error = parse_seconds(optarg); break;
 		case QUICK: options.quick = 1; break;
@@ -331,6 +339,22 @@ static void set_defaults(size_t scenarios_count)
 	}
 }
 
+/* 0, or 2: a scenario that cannot be run. */
+static int check_scenarios(const struct schedule_scenario *scenarios, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct schedule_scenario *const scenario = &scenarios[i];
+
+		if (scenario->name != NULL && scenario->shows != NULL && scenario->setup != NULL && scenario->run != NULL &&
+		    scenario->check != NULL && scenario->tasks > 0 && scenario->tasks <= SCHEDULE_TASKS_MAX)
+			continue;
+		fprintf(stderr, "scenario %s: it needs name, shows, setup, run, check, and 1 to %d tasks\n",
+			scenario->name == NULL ? "without name" : scenario->name, SCHEDULE_TASKS_MAX);
+		return 2;
+	}
+	return 0;
+}
+
 int schedule_main(int argc, char **argv, const struct schedule_scenario *scenarios, size_t count)
 {
 	int wants_list = 0;
@@ -343,6 +367,8 @@ int schedule_main(int argc, char **argv, const struct schedule_scenario *scenari
 		printf(usage, argv[0]);
 		return 0;
 	}
+	if (check_scenarios(scenarios, count) != 0)
+		return 2;
 	set_defaults(count);
 	int status = 0;
 	if (wants_list)
