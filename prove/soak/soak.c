@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -347,6 +348,9 @@ int main(int argc, char **argv)
 	uint64_t seed = (uint64_t)time(NULL);
 	double minutes = 1;
 	double operations = 0;
+
+	/* The kernel makes huge pages of touched ones when it has time, and with them pages resident that nobody has touched. */
+	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 
 	for (int i = 1; i < argc; i += 2) {
 		const double number = i + 1 < argc ? strtod(argv[i + 1], NULL) : -1;
