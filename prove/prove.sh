@@ -38,6 +38,14 @@ jobs()
 		echo "weaken-$name $out/release/prove/$program --weaken --memory relaxed --random --schedules 1000"
 		echo "weaken-$name-races $out/tsan/prove/$program --weaken --random --schedules 100"
 	done
+	# Some orders are needed by one schedule in thousands of one scenario.
+	while read -r name scenario; do
+		echo "weaken-$name-deep $out/release/prove/scenarios_$name --weaken --memory relaxed --exhaustive --seconds 20 --scenario $scenario"
+	done <<-end
+		map_overflow overflow-tells-and-another-rises.any_key
+		async_map put-when-the-cell-has-gone-to-another
+		intern intern-apart-in-one-chunk
+	end
 	echo "histories-atomic $out/release/prove/prove_histories --histories 100000 --threads 3"
 	echo "histories-tsc $out/release/prove/prove_histories --histories 100000 --threads 3 --clock tsc --seed 2"
 }

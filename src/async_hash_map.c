@@ -28,8 +28,7 @@
  *
  *   tag    order                                    pairs with                          for
  *   AM-1   publish: add LIVE release                pin: fetch_add acquire              block, size, the bytes moved (M.7); a claimed key word
- *   AM-2   unpin: fetch_sub acq_rel                 the last unpin's cas acq_rel        readers are done before the block is freed
- *   AM-3   unlink: fetch_add acq_rel                pins                                nothing but the bits: the lock orders the rest
+ *   AM-2   unpin: fetch_sub release                 the last unpin's cas acquire        readers are done before the block is freed
  */
 #include <hashloom/async_hash_map.h>
 
@@ -130,10 +129,11 @@ static void unpin(struct async_hash_map *map, uint32_t cell)
 	struct value *const value = value_at(map, cell);
 	uint64_t expected = DYING;
 
-	/* acq_rel. pairs with [AM-2] in itself. orders the reads of the block before its free */
-	if (hl_u64_fetch_sub_acq_rel(&value->state, PIN) != (DYING | PIN))
+	/* release. pairs with [AM-2] below. orders the reads of the block before its free */
+	if (hl_u64_fetch_sub_release(&value->state, PIN) != (DYING | PIN))
 		return;
-	if (hl_u64_cas_acq_rel(&value->state, &expected, 0))
+	/* acquire. pairs with [AM-2] above */
+	if (hl_u64_cas_acquire(&value->state, &expected, 0))
 		bury(map, cell);
 }
 
@@ -142,7 +142,7 @@ static void unpin_removed(struct async_hash_map *map, uint32_t cell)
 {
 	uint64_t expected = DYING | PIN;
 
-	/* acq_rel. pairs with [AM-2] in unpin() */
+	/* acquire. pairs with [AM-2] in unpin(); release: who pins later does not see the key word of before, for it could be this key's */
 	if (hl_u64_cas_acq_rel(&value_at(map, cell)->state, &expected, 0))
 		bury(map, cell);
 	else
@@ -340,8 +340,8 @@ static enum async_hash_map_status unlink_cell(struct async_hash_map *map, uint64
 
 	if (!(hl_u64_load_relaxed(&value->state) & LIVE))
 		return ASYNC_HASH_MAP_NOT_FOUND;
-	/* acq_rel. [AM-3] */
-	(void)hl_u64_fetch_add_acq_rel(&value->state, DYING - LIVE);
+	/* relaxed. The lock orders unlinks and publishes, [AM-2] what comes after */
+	(void)hl_u64_fetch_add_relaxed(&value->state, DYING - LIVE);
 	hl_aha_unlink(&policy, &map->array, hash, cell);
 	hl_u64_fetch_sub_relaxed(&map->count, 1);
 	return ASYNC_HASH_MAP_OK;

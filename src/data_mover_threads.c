@@ -24,17 +24,16 @@
  * wake_pending, looks at the queue again, sleeps unless `pushes` has changed. A push: puts the record, sees
  * sleepers, sets wake_pending; if it was clear: increments `pushes`, wakes one. The worker that got up wakes the next
  * if there is more to do. Nobody is missed: either the push sees the sleeper or the sleeper's second look sees the
- * push (the two fences), and wake_pending left over from an earlier round is cleared before that look.
+ * push (the two fences), and wake_pending left over from an earlier round is cleared before that look. A push that found wake_pending
+ * set, and wakes nobody, set it before some worker cleared it, hence before that worker's next fence, behind which its look sees the push.
  *
  *   tag    order                                            pairs with                                 for
  *   DT-1   queue cell: store seq release                    load seq acquire                           the record's fields; the cell itself
- *   DT-2   worker: fetch_or state DONE acq_rel              poll: cas acquire, fetch_and acq_rel       record->waker, both ways
+ *   DT-2   worker: fetch_or state DONE acq_rel              poll: fetch_and acq_rel                    record->waker
  *   DT-3   worker: fetch_or state MAY_GO release            operation_check(): load acquire            result, moved bytes (V.2)
  *   DT-4   record_put(): cas free release                   record_take(): cas acquire                 the record's fields
  *   DT-5   fence in wake_a_worker()                         fence in worker_sleep()                    see above
- *   DT-6   wake_pending exchange acq_rel                    each other                                 the push that did not wake is visible to
- *                                                                                                      the worker that comes to
- *   DT-7   stop store release                               load acquire                               the last pushes before delete
+ *   DT-6   stop store release                               load acquire                               the last pushes before delete
  */
 #define _GNU_SOURCE 1 /* sched_getaffinity */
 
@@ -225,7 +224,8 @@ static int queue_is_empty(struct data_mover_threads *mover)
 	const uint64_t position = hl_u64_load_relaxed(&mover->head);
 	struct queue_cell *const cell = &mover->cells[position & mover->mask];
 
-	return (int64_t)(hl_u64_load_acquire(&cell->sequence) - (position + 1)) < 0;
+	/* relaxed. A hint, but for worker_sleep(), which has a fence before it */
+	return (int64_t)(hl_u64_load_relaxed(&cell->sequence) - (position + 1)) < 0;
 }
 
 /* Wakes a worker if one sleeps and none was told already. */
@@ -235,10 +235,10 @@ static void wake_a_worker(struct data_mover_threads *mover)
 	hl_fence_seq_cst();
 	if (hl_u32_load_relaxed(&mover->sleepers) == 0)
 		return;
-	/* acq_rel. pairs with [DT-6] in worker_sleep() */
-	if (hl_u32_exchange_acq_rel(&mover->wake_pending, 1) != 0)
+	/* relaxed, both: the fences order the push before them */
+	if (hl_u32_exchange_relaxed(&mover->wake_pending, 1) != 0)
 		return;
-	hl_u32_fetch_add_release(&mover->pushes, 1);
+	hl_u32_fetch_add_relaxed(&mover->pushes, 1);
 	hl_futex_wake(&mover->pushes, 1);
 }
 
@@ -267,17 +267,16 @@ static void work(struct data_mover_threads *mover, struct record *record)
 
 static void worker_sleep(struct data_mover_threads *mover)
 {
-	const uint32_t pushes = hl_u32_load_acquire(&mover->pushes);
+	const uint32_t pushes = hl_u32_load_relaxed(&mover->pushes);
 
 	hl_u32_fetch_add_relaxed(&mover->sleepers, 1);
-	/* acq_rel. pairs with [DT-6] in wake_a_worker() */
-	(void)hl_u32_exchange_acq_rel(&mover->wake_pending, 0);
-	/* seq_cst. pairs with [DT-5] in wake_a_worker() */
+	(void)hl_u32_exchange_relaxed(&mover->wake_pending, 0);
+	/* seq_cst. pairs with [DT-5] in wake_a_worker(). Behind it is seen what was done before the `pushes` that was read */
 	hl_fence_seq_cst();
-	if (queue_is_empty(mover) && !hl_u32_load_acquire(&mover->stop))
+	if (queue_is_empty(mover) && !hl_u32_load_relaxed(&mover->stop))
 		hl_futex_wait(&mover->pushes, pushes, 0);
 	hl_u32_fetch_sub_relaxed(&mover->sleepers, 1);
-	(void)hl_u32_exchange_acq_rel(&mover->wake_pending, 0);
+	(void)hl_u32_exchange_relaxed(&mover->wake_pending, 0);
 }
 
 /* Looks for work: with open eyes for a moment, then asleep. NULL: the mover is being deleted and nothing is left. */
@@ -292,7 +291,7 @@ static struct record *worker_next(struct data_mover_threads *mover)
 				return record;
 			hl_relax();
 		}
-		/* acquire. pairs with [DT-7] in stop_workers(): what was pushed before is seen by the pop */
+		/* acquire. pairs with [DT-6] in stop_workers(): what was pushed before is seen by the pop */
 		if (hl_u32_load_acquire(&mover->stop))
 			return queue_pop(mover);
 		worker_sleep(mover);
@@ -313,7 +312,7 @@ static void *worker_main(void *arg)
 /* Lets the workers finish what is queued, and waits for them. */
 static void stop_workers(struct data_mover_threads *mover)
 {
-	/* release. pairs with [DT-7] in worker_next() */
+	/* release. pairs with [DT-6] in worker_next() */
 	hl_u32_store_release(&mover->stop, 1);
 	hl_u32_fetch_add_release(&mover->pushes, 1);
 	hl_futex_wake(&mover->pushes, INT_MAX);
@@ -378,8 +377,8 @@ static int renew_waker(struct record *record, const struct future_notifier *noti
 		return 1;
 	if (waker.data == record->waker.data && waker.wake == record->waker.wake)
 		return 0;
-	/* acquire. pairs with [DT-2] in work() */
-	if (!hl_u32_cas_acquire(&record->state, &expected, STARTED | REGISTERING))
+	/* relaxed. Nobody else writes the waker, and who reads it has set DONE, or will find REGISTERING */
+	if (!hl_u32_cas_relaxed(&record->state, &expected, STARTED | REGISTERING))
 		return 1;
 	record->waker = waker;
 	/* acq_rel. pairs with [DT-2] in work(). release: the waker. DONE now: the worker called nobody */

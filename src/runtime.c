@@ -274,17 +274,19 @@ static void take_woken(struct session *session)
  */
 static void sleep_until_woken(struct session *session, uint64_t timeout_ns)
 {
+	/* acquire. if relaxed: the count could be read after SLEEPING was set, and be that of the very wake that is waited for */
 	uint32_t wakes = hl_u32_load_acquire(&session->wakes);
 	void *expected = NULL;
 
-	if (!hl_ptr_cas_acquire(&session->ready, &expected, SLEEPING))
+	/* relaxed, as those below: take_woken() acquires what was pushed */
+	if (!hl_ptr_cas_relaxed(&session->ready, &expected, SLEEPING))
 		return;
 	/* Ends when a waker replaced SLEEPING; each turn sleeps until the count moves. */
-	while (hl_ptr_load_acquire(&session->ready) == SLEEPING) {
+	while (hl_ptr_load_relaxed(&session->ready) == SLEEPING) {
 		hl_futex_wait(&session->wakes, wakes, timeout_ns);
 		if (timeout_ns != 0) {
 			expected = SLEEPING;
-			(void)hl_ptr_cas_acquire(&session->ready, &expected, NULL);
+			(void)hl_ptr_cas_relaxed(&session->ready, &expected, NULL);
 			return;
 		}
 		/* acquire. pairs with [RT-3] in wake(). if relaxed: the push may be missed, and the count already seen */
@@ -522,9 +524,15 @@ static struct session *session_new(struct runtime *runtime)
 	void *first = hl_ptr_load_relaxed(&runtime->sessions);
 	do
 		session->next = first;
-	/* release. pairs with [RT-5] in session_acquire() and runtime_delete() */
+	/* release. pairs with [RT-5] in session_acquire() */
 	while (!hl_ptr_cas_release(&runtime->sessions, &first, session));
 	return session;
+}
+
+static void session_release(struct session *session)
+{
+	/* release. pairs with [RT-4] in session_acquire() */
+	hl_u32_store_release(&session->in_use, 0);
 }
 
 /* A session with room for n futures that nobody else holds, or NULL when there is no memory. */
@@ -543,16 +551,10 @@ static struct session *session_acquire(struct runtime *runtime, size_t n)
 	if (session == NULL)
 		session = session_new(runtime);
 	if (session != NULL && session_reserve(session, n) != HASHLOOM_OK) {
-		hl_u32_store_release(&session->in_use, 0);
+		session_release(session);
 		return NULL;
 	}
 	return session;
-}
-
-static void session_release(struct session *session)
-{
-	/* release. pairs with [RT-4] in session_acquire() */
-	hl_u32_store_release(&session->in_use, 0);
 }
 
 /* All n are due. */
@@ -615,7 +617,8 @@ void runtime_delete(struct runtime *runtime)
 {
 	if (runtime == NULL)
 		return;
-	for (struct session *session = hl_ptr_load_acquire(&runtime->sessions); session != NULL;) {
+	/* relaxed. The caller has heard of all who waited */
+	for (struct session *session = hl_ptr_load_relaxed(&runtime->sessions); session != NULL;) {
 		struct session *const next = session->next;
 
 		hl_assert(hl_u32_load_relaxed(&session->in_use) == 0);

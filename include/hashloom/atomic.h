@@ -83,6 +83,7 @@ HL_STATIC_ASSERT(__alignof__(hl_u64) == 8, "no wrapped word lies in two cache li
 	HL_ATOMIC_STORE(type, value, relaxed, RELAXED)                                             \
 	HL_ATOMIC_STORE(type, value, release, RELEASE)                                             \
 	HL_ATOMIC_STORE(type, value, seq_cst, SEQ_CST)                                             \
+	HL_ATOMIC_EXCHANGE(type, value, relaxed, RELAXED)                                          \
 	HL_ATOMIC_EXCHANGE(type, value, acquire, ACQUIRE)                                          \
 	HL_ATOMIC_EXCHANGE(type, value, acq_rel, ACQ_REL)                                          \
 	HL_ATOMIC_CAS(type, value, relaxed, RELAXED, RELAXED)                                      \

@@ -54,7 +54,7 @@
  *   AHA-3   unlink: overflow decrement release     find: load of the group's line acquire   who is told by the count that an entry is
  *                                                                                           gone will not see it again
  *   AHA-4   lock fetch_or acquire                  unlock fetch_and release                 all that writers of a home do
- *   AHA-6   same_key: tag store release            find, at: line or tag acquire            the key, the value; that the entry is gone
+ *   AHA-6   same_key: tag store release            find, at: line or tag acquire            the value and key word before the tag
  *   AHA-7   seal: cas release                      insert: key word acquire                 the further array that the seal points to
  *
  * A group's line is read as two 64-bit words and written byte by byte.
@@ -220,7 +220,7 @@ HL_ALWAYS_INLINE struct hl_aha_line hl_aha_line_load(const struct hl_aha *array,
 {
 	struct hl_aha_line line;
 
-	/* acquire. pairs with [AHA-3] in hl_aha_overflow_change(), [AHA-6] in hl_aha_publish() and hl_aha_unlink() */
+	/* acquire. pairs with [AHA-3] in hl_aha_overflow_change(), [AHA-6] in hl_aha_publish() */
 	__asm__ __volatile__("movdqa %1, %0"
 			     : "=x"(line.bytes)
 			     : "m"(*(const __m128i *)(const void *)(array->lines + group * HL_AHA_LINE))
@@ -261,7 +261,7 @@ HL_ALWAYS_INLINE struct hl_aha_line hl_aha_line_load(const struct hl_aha *array,
 	const hl_u64 *const words = (const hl_u64 *)(const void *)(array->lines + group * HL_AHA_LINE);
 	struct hl_aha_line line;
 
-	/* acquire. pairs with [AHA-3] in hl_aha_overflow_change(), [AHA-6] in hl_aha_publish() and hl_aha_unlink() */
+	/* acquire. pairs with [AHA-3] in hl_aha_overflow_change(), [AHA-6] in hl_aha_publish() */
 	line.high = hl_aha_little_endian(hl_u64_load_acquire(&words[1]));
 	line.low = hl_aha_little_endian(hl_u64_load_acquire(&words[0]));
 	return line;
@@ -817,8 +817,7 @@ HL_ALWAYS_INLINE uint32_t hl_aha_find_tombstone(const struct hl_aha_policy *poli
 HL_ALWAYS_INLINE void hl_aha_unlink(const struct hl_aha_policy *policy, const struct hl_aha *array, uint64_t hash, uint32_t id)
 {
 	if (policy->reuse != HASHLOOM_REUSE_NEVER)
-			/* release. pairs with [AHA-6] in hl_aha_line_load(). same_key: who sees no tag, sees what the eraser saw */
-		hl_u8_store_release(hl_aha_tag_of(array, id), HL_AHA_TAG_FREE);
+		hl_u8_store_relaxed(hl_aha_tag_of(array, id), HL_AHA_TAG_FREE);
 	if (policy->reuse != HASHLOOM_REUSE_SAME_KEY)
 		hl_aha_word_store_release(policy, array, id, policy->erased_word);
 	hl_aha_overflow_undo(policy, array, hash, hl_aha_path_length(policy, array), id / HL_AHA_LANES);

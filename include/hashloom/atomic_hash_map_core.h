@@ -742,7 +742,7 @@ HL_ALWAYS_INLINE void hl_ahm_abort_fresh(const struct hl_ahm_policy *policy, con
 	const struct hl_aha_policy *const cell = &policy->cell;
 
 	if (cell->reuse != HASHLOOM_REUSE_NEVER && !hl_ahm_is_side_place(place)) {
-		hl_u8_store_release(hl_aha_tag_of(place.slab, place.cell), HL_AHA_TAG_FREE);
+		hl_u8_store_relaxed(hl_aha_tag_of(place.slab, place.cell), HL_AHA_TAG_FREE);
 		hl_aha_overflow_undo(cell, place.slab, lookup->hash, hl_aha_path_length(cell, place.slab),
 				     place.cell / HL_AHA_LANES);
 	}
@@ -757,7 +757,7 @@ HL_ALWAYS_INLINE void hl_ahm_abort_revived(const struct hl_ahm_policy *policy, c
 
 	hl_ahm_lock_home(policy, map, lookup->hash);
 	if (!hl_ahm_is_side_place(place))
-		hl_u8_store_release(hl_aha_tag_of(place.slab, place.cell), HL_AHA_TAG_FREE);
+		hl_u8_store_relaxed(hl_aha_tag_of(place.slab, place.cell), HL_AHA_TAG_FREE);
 	hl_aha_word_store_release(&policy->cell, place.slab, place.cell, claimed->word_before);
 	hl_ahm_unlock_home(policy, map, lookup->hash);
 }
@@ -845,7 +845,8 @@ HL_ALWAYS_INLINE int hl_ahm_insert(const struct hl_ahm_policy *policy, struct hl
 	if (claim == HL_AHM_PRESENT)
 		return 0;
 	if (has_lock && !keeps_lock) {
-		hl_u8_store_release(hl_aha_tag_of(place->slab, place->cell), HL_AHA_TAG_PENDING);
+		/* relaxed: to finds it is as good as FREE, and writers of the key come through the lock */
+		hl_u8_store_relaxed(hl_aha_tag_of(place->slab, place->cell), HL_AHA_TAG_PENDING);
 		hl_ahm_unlock_home(policy, map, lookup->hash);
 	}
 	const int error = is_revived || is_side || load_error == HASHLOOM_OK ?

@@ -88,7 +88,7 @@ struct future_context {
  *           at once says WAKER and wakes the waker itself;
  *   WAKER   it has copied `waker` and will have wake(data) called, from any thread, after what it
  *           waits for is visible; it copies the waker at each poll, the last one given counts;
- *   POLLER  it has set ptr_to_monitor to a word that becomes non-zero.
+ *   POLLER  it has set ptr_to_monitor to a word that becomes non-zero (acquire) after what it waits for is visible.
  * A task that hands its notifier on to other futures answers for what they leave in it: if it polled more than one, or a chain, it
  * says NONE.
  * wake may be called before the poll returns, more than once, or for nothing. It never blocks and may

@@ -14,7 +14,7 @@
 static inline unsigned hl_thread_stripe(void)
 {
 #if defined(HASHLOOM_SCHEDULED)
-	return hl_schedule_task() % HL_STRIPES;
+	return hl_schedule_stripe() % HL_STRIPES;
 #else
 	static hl_u32 threads;
 	/* 1 + stripe, 0: none yet. initial-exec: without a call, in shared libraries too */

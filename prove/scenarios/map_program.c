@@ -53,6 +53,7 @@ static struct {
 	unsigned retired_count;
 	hl_u32 retired[OPERATIONS_MAX];	      /* id + 1 */
 	hl_u32 readers;
+	hl_u64 *news; /* OPERATIONS_MAX for each of LOGS, from 1 on: 1 when the item was made; NULL: no NEWS */
 } now;
 
 static struct variant variants[SCENARIOS_MAX];
@@ -101,10 +102,20 @@ static uint64_t mark_of(uint64_t key)
 	return is_stable(key) ? key : 100 + number_of(key);
 }
 
+/* The word that was written before an item was stored. */
+static hl_u64 *news_of(uint64_t item)
+{
+	return &now.news[(item >> 24 & 0xff) * OPERATIONS_MAX + (item >> 16 & 0xff)];
+}
+
 /* Of the n-th operation of this task. */
 static uint64_t item_of(uint64_t key)
 {
-	return mark_of(key) << 32 | (uint64_t)(self() + 1) << 24 | (uint64_t)(judge_log()->count + 1) << 16;
+	const uint64_t item = mark_of(key) << 32 | (uint64_t)(self() + 1) << 24 | (uint64_t)(judge_log()->count + 1) << 16;
+
+	if (now.news != NULL)
+		hl_u64_store_relaxed(news_of(item), 1);
+	return item;
 }
 
 static uint64_t summand(void)
@@ -125,6 +136,7 @@ static uint64_t marked_item_in(const uint64_t *words, uint64_t mark)
 		SCHEDULE_REQUIRE(words[i] == words[0]);
 	SCHEDULE_REQUIRE(words[0] >> 32 == mark);
 	SCHEDULE_REQUIRE((words[0] & UNFINISHED) == 0);
+	SCHEDULE_REQUIRE(now.news == NULL || hl_u64_load_relaxed(news_of(words[0])) == 1);
 	return words[0];
 }
 
@@ -781,6 +793,12 @@ static void setup(void)
 	now.words = has(WIDE) ? WORDS_MAX : 1;
 	judge_begin();
 	make_map();
+	if (has(NEWS)) {
+		now.news = calloc((LOGS + 1) * OPERATIONS_MAX, sizeof(*now.news));
+		SCHEDULE_REQUIRE(now.news != NULL);
+		schedule_name(now.news, "news");
+		hl_u64_store_relaxed(now.news, 1); /* of what FILL inserts */
+	}
 	do_steps(now.program->before);
 	now.failures = has(FAIL_ALWAYS) ? UINT32_MAX : has(FAIL_ONCE) ? 1 : 0;
 }
@@ -821,6 +839,7 @@ static void check(void)
 	if (is_lacking_memory())
 		do_fill(1);
 	atomic_hash_map_destroy(now.map);
+	free(now.news);
 	SCHEDULE_REQUIRE(!has(DESTROY) || now.made == now.destroyed);
 }
 

@@ -81,6 +81,7 @@ enum map_program_flag {
 	KEYS_32 = 2048,	  /* key_size 4 */
 	THREE_GROUPS = 8192,
 	HOMES = 16384,	  /* B's home is in the middle of the cells, those of the others are the first group; but C has a lock of its own in a map */
+	NEWS = 32768,	  /* whoever sees a value sees what was written before it was stored */
 	OWN_KEYS = 4096,  /* empty, locked and erased key are others, so that 0 and -1 are ordinary: C is -1, A is 0 */
 };
 

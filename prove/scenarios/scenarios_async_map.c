@@ -413,6 +413,8 @@ static const struct program programs[] = {
 	  .before = { { PUT, A } }, .tasks = { { { REMOVE, A }, { PUT, A } }, { { PUT, B }, { REMOVE, B } } } },
 	{ .name = "lookup-beside-all", .shows = "M.1 M.4", .bound = 3, .bound_weak = 1, .capacity = 2,
 	  .before = { { PUT, A } }, .tasks = { { { LOOKUP, A }, { LOOKUP, A } }, { { REMOVE, A } }, { { PUT, A } } } },
+	{ .name = "put-when-the-cell-has-gone-to-another", .shows = "M.1 M.4", .pitfalls = "10 11", .bound = 3, .bound_weak = 3, .capacity = 2,
+	  .before = { { PUT, A } }, .tasks = { { { GET, A }, { PUT, A } }, { { REMOVE, A }, { PUT, B } } } },
 	{ .name = "visit-beside-remove-put", .shows = "M.3 foreach count", .pitfalls = "5 6", .bound = 5, .bound_weak = 1, .capacity = 3,
 	  .before = { { PUT, A }, { PUT, C } },
 	  .tasks = { { { VISIT, A }, { COUNT, A } }, { { REMOVE, A }, { PUT, B } } } },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * scenarios_intern.c: strings that several tasks add, find and count at one time. All have one hash, so that the bytes tell them apart.
+ * scenarios_intern.c: strings that several tasks add, find and count at one time. Most have one hash, so that the bytes tell them apart; others
+ * are apart from the beginning, so that nothing but the arena's own orders is between those who add them.
  */
 #include "schedule.h"
 
@@ -21,9 +22,18 @@ static uint64_t hash_zero(const void *data, size_t length, uint64_t seed)
 	return seed;
 }
 
-static void setup_with(size_t value_size)
+/* The first letter is the tag, and says at which of the two cache lines of cells the search for room begins. */
+static uint64_t hash_first_letter(const void *data, size_t length, uint64_t seed)
 {
-	const struct hashloom_intern_config config = { .strings_expected = 1, .value_size = value_size, .hash = hash_zero };
+	const uint64_t letter = *(const unsigned char *)data;
+
+	(void)length;
+	return seed + letter + (letter & 8 ? 0xff00 : 0);
+}
+
+static void setup_with(size_t value_size, uint64_t (*hash)(const void *data, size_t length, uint64_t seed))
+{
+	const struct hashloom_intern_config config = { .strings_expected = 1, .value_size = value_size, .hash = hash };
 
 	memset(results, 0, sizeof(results));
 	memset(ids, 0xff, sizeof(ids));
@@ -32,12 +42,24 @@ static void setup_with(size_t value_size)
 
 static void setup(void)
 {
-	setup_with(0);
+	setup_with(0, hash_zero);
+}
+
+static void setup_apart(void)
+{
+	setup_with(0, hash_first_letter);
+}
+
+/* They take their records from one chunk. */
+static void setup_apart_in_one_chunk(void)
+{
+	schedule_share_stripes();
+	setup_apart();
 }
 
 static void setup_with_values(void)
 {
-	setup_with(sizeof(uint64_t));
+	setup_with(sizeof(uint64_t), hash_zero);
 }
 
 /* 12 of 15 cells are taken: the next string makes a slab. */
@@ -136,6 +158,21 @@ static void check_nearly_full(void)
 	check_crosswise_with(12);
 }
 
+static void add_own(unsigned task)
+{
+	static const char *const strings[TASKS][2] = { { "arras", "baize" }, { "kersey", "linsey" }, { "serge", "tweed" } };
+
+	add(task, 0, strings[task][0]);
+	add(task, 1, strings[task][1]);
+}
+
+static void check_own(void)
+{
+	for (unsigned task = 0; task < 2; task++)
+		SCHEDULE_REQUIRE(results[task][0] == 1 && results[task][1] == 1);
+	finish(results[2][0] == 1 ? 6 : 4);
+}
+
 /* ---- who looks on ---------------------------------------------------------------------------------------- */
 
 static void add_and_look(unsigned task)
@@ -218,6 +255,12 @@ static const struct schedule_scenario scenarios[] = {
 	  .setup = setup, .run = add_two_crosswise, .check = check_crosswise },
 	{ .name = "intern-growth", .shows = "intern A.1 A.2", .pitfalls = "2", .tasks = 2, .bound = 3, .bound_weak = 1,
 	  .setup = setup_nearly_full, .run = add_two_crosswise, .check = check_nearly_full },
+	{ .name = "intern-apart", .shows = "intern A.1 A.2", .tasks = 2, .bound = 3, .bound_weak = 2,
+	  .setup = setup_apart, .run = add_own, .check = check_own },
+	{ .name = "intern-apart-in-one-chunk", .shows = "intern A.1 A.2", .tasks = 2, .bound = 3, .bound_weak = 2,
+	  .setup = setup_apart_in_one_chunk, .run = add_own, .check = check_own },
+	{ .name = "intern-apart-three", .shows = "intern A.1 A.2", .tasks = 3, .bound = 2, .bound_weak = 1,
+	  .setup = setup_apart_in_one_chunk, .run = add_own, .check = check_own },
 	{ .name = "intern-find-and-next", .shows = "intern A.3 B.1", .pitfalls = "7", .tasks = 2, .bound = 3, .bound_weak = 1,
 	  .setup = setup, .run = add_and_look, .check = check_looked },
 	{ .name = "intern-count", .shows = "intern C.1", .tasks = 2, .bound = 3, .bound_weak = 1,

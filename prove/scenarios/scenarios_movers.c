@@ -258,6 +258,8 @@ static void run_poller(unsigned task)
 	if (notifier.notifier_used == FUTURE_NOTIFIER_POLLER)
 		while (hl_u64_load_acquire((hl_u64 *)(void *)notifier.poller.ptr_to_monitor) == 0)
 			hl_relax();
+	if (notifier.notifier_used == FUTURE_NOTIFIER_POLLER)
+		check_bytes(1);
 	while (future_poll(future, &notifier) != FUTURE_STATE_COMPLETE)
 		hl_relax();
 	check_operation(0);
@@ -303,15 +305,41 @@ static void check_watched(void)
 /* A function that is set while the worker takes one finds what was written before it was set. */
 static int *table;
 
+static enum vdm_operation_type kind;
+
 static void *table_copy(void *to, const void *from, size_t n, unsigned flags)
 {
 	SCHEDULE_REQUIRE(*table == 7);
 	return counting_copy(to, from, n, flags);
 }
 
+static void *table_set(void *to, int c, size_t n, unsigned flags)
+{
+	(void)flags;
+	SCHEDULE_REQUIRE(*table == 7);
+	operations[operation_of(to)].copies++;
+	return memset(to, c, n);
+}
+
+static void *counting_set(void *to, int c, size_t n, unsigned flags)
+{
+	(void)flags;
+	operations[operation_of(to)].copies++;
+	return memset(to, c, n);
+}
+
 static void setup_function(void)
 {
-	setup_mover(1, FUTURE_NOTIFIER_WAKER, 1);
+	static const enum vdm_operation_type kinds[] = { VDM_OPERATION_MEMCPY, VDM_OPERATION_MEMMOVE, VDM_OPERATION_MEMSET };
+
+	kind = kinds[schedule_choose(3)];
+	setup_mover(1, FUTURE_NOTIFIER_WAKER, kind == VDM_OPERATION_MEMCPY);
+	data_mover_threads_set_memmove_fn(mover, counting_copy);
+	data_mover_threads_set_memset_fn(mover, counting_set);
+	if (kind == VDM_OPERATION_MEMMOVE)
+		operations[0].future = vdm_memmove(vdm, operations[0].to, operations[0].from, SIZE, 0);
+	if (kind == VDM_OPERATION_MEMSET)
+		operations[0].future = vdm_memset(vdm, operations[0].to, operations[0].from[0], SIZE, 0);
 	table = calloc(1, sizeof(*table));
 	SCHEDULE_REQUIRE(table != NULL);
 }
@@ -320,9 +348,13 @@ static void run_function(unsigned task)
 {
 	if (task == 0) {
 		complete(0);
-	} else {
-		*table = 7;
-		data_mover_threads_set_memcpy_fn(mover, table_copy);
+		return;
+	}
+	*table = 7;
+	switch (kind) {
+	case VDM_OPERATION_MEMMOVE: data_mover_threads_set_memmove_fn(mover, table_copy); break;
+	case VDM_OPERATION_MEMSET: data_mover_threads_set_memset_fn(mover, table_set); break;
+	default: data_mover_threads_set_memcpy_fn(mover, table_copy); break;
 	}
 }
 
@@ -574,7 +606,7 @@ static const struct schedule_scenario scenarios[] = {
 	  .setup = setup_poller, .run = run_poller, .check = check_deleted },
 	{ .name = "order-of-a-copy", .shows = "T.2 V.2", .pitfalls = "21", .tasks = 1, .bound = 3, .bound_weak = 3,
 	  .setup = setup_watched, .run = run_watched, .check = check_watched },
-	{ .name = "function-set-beside-a-copy", .shows = "data_mover_threads_set_memcpy_fn", .tasks = 2, .bound = 3, .bound_weak = 1,
+	{ .name = "function-set-beside-a-copy", .shows = "data_mover_threads_set_memcpy_fn and its kin", .tasks = 2, .bound = 3, .bound_weak = 1,
 	  .setup = setup_function, .run = run_function, .check = check_function },
 	{ .name = "burst-for-two-workers", .shows = "T.1", .pitfalls = "22", .tasks = 1, .bound = 1,
 	  .setup = setup_two_workers, .run = run_burst, .check = check_deleted },

@@ -111,6 +111,9 @@ int schedule_is_counted(void);
 /* From now on the n-th allocation of the schedule (1: the next one) fails; 0: none does. */
 void schedule_fail_allocation(unsigned n);
 
+/* All tasks of this schedule count, and take memory, in the same places, as threads do when there are many. In setup. */
+void schedule_share_stripes(void);
+
 /* A switch point of the scenario's own, as if before an access of a word that all tasks share. */
 void schedule_step(void);
 

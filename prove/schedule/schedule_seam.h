@@ -41,6 +41,7 @@ void hl_schedule_futex_wake(uint32_t *word, int sleepers);
 
 /* The number of the task that runs. */
 unsigned hl_schedule_task(void);
+unsigned hl_schedule_stripe(void);
 
 #define HL_RAW_LOAD(value, word, order) ((value)(uintptr_t)hl_schedule_load(word, sizeof(*(word)), order))
 #define HL_RAW_STORE(value, word, desired, order)                                                  \

@@ -61,6 +61,7 @@ static struct {
 	struct task tasks[TASKS_MAX];
 	unsigned current;
 	unsigned threads_count;
+	int shares_stripes;
 	int is_running; /* not in setup */
 	uint64_t steps;
 	uint64_t changes; /* of words */
@@ -475,6 +476,7 @@ void scheduler_run(const struct schedule_scenario *scenario, enum memory_model m
 	s.steps = 0;
 	trace_begin_schedule();
 	arena_begin_schedule();
+	s.shares_stripes = 0;
 	weak_begin_schedule(model);
 	scenario->setup();
 	for (unsigned i = 0; i < scenario->tasks; i++)
@@ -511,6 +513,16 @@ unsigned scheduler_task(void)
 unsigned hl_schedule_task(void)
 {
 	return s.current;
+}
+
+unsigned hl_schedule_stripe(void)
+{
+	return s.shares_stripes ? 0 : s.current;
+}
+
+void schedule_share_stripes(void)
+{
+	s.shares_stripes = 1;
 }
 
 /* ---- words ----------------------------------------------------------------------------------------------- */
