@@ -1261,6 +1261,7 @@ static void test_chain_ends_before_what_is_too_short_for_an_entry(void **state)
 	FUTURE_CHAIN_INIT(&chain);
 	assert_int_equal(future_poll(FUTURE_AS_RUNNABLE(&chain), NULL), FUTURE_STATE_COMPLETE);
 	assert_int_equal(chain.data.behind, -1);
+	assert_int_equal(future_has_property(FUTURE_AS_RUNNABLE(&chain), FUTURE_PROPERTY_ASYNC), -1);
 }
 
 

@@ -425,7 +425,7 @@ static inline uint64_t hl_chain_flags_at(const char *at)
 /* Where a run of entries of one size, with this very flags word, ends: at `end` at the latest. */
 static inline char *hl_chain_run_end(char *at, const char *end, size_t size, uint64_t run)
 {
-	for (; (size_t)(end - at) > 3 * size; at += 4 * size) {
+	for (; end - at > (ptrdiff_t)(3 * size); at += 4 * size) {
 		if (hl_chain_flags_at(at) != run)
 			return at;
 		if (hl_chain_flags_at(at + size) != run)
@@ -448,7 +448,8 @@ static inline char *hl_chain_run_end(char *at, const char *end, size_t size, uin
 static __attribute__((noinline, unused)) struct future_chain_entry *
 hl_chain_skip_processed(struct future_context *chain, struct future_chain_entry *entry)
 {
-	char *const end = hl_chain_end(chain);
+	/* Entries begin before it. What is too short for one is none, as in hl_chain_next(). */
+	char *const end = hl_chain_end(chain) - (sizeof(struct future_chain_entry) - 1);
 
 	/* Each turn crosses at least one entry. */
 	for (;;) {
@@ -461,7 +462,7 @@ hl_chain_skip_processed(struct future_context *chain, struct future_chain_entry 
 		const size_t size = hl_chain_entry_size(entry);
 		char *at = (char *)entry + size;
 		/* Without a shape the sizes of equal words may differ: one at a time. */
-		if (HL_LIKELY(run >> HL_CHAIN_ENTRY_SIZE_SHIFT != 0))
+		if (HL_LIKELY(run >> HL_CHAIN_ENTRY_SIZE_SHIFT != 0) && at < end)
 			at = hl_chain_run_end(at, end, size, run);
 		if (at >= end)
 			return NULL;
