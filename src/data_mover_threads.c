@@ -25,7 +25,8 @@
  * sleepers, sets wake_pending; if it was clear: increments `pushes`, wakes one. The worker that got up wakes the next
  * if there is more to do. Nobody is missed: either the push sees the sleeper or the sleeper's second look sees the
  * push (the two fences), and wake_pending left over from an earlier round is cleared before that look. A push that found wake_pending
- * set, and wakes nobody, set it before some worker cleared it, hence before that worker's next fence, behind which its look sees the push.
+ * set, and wakes nobody, set it before some worker cleared it, hence before that worker's next fence, behind which its look sees the push. And
+ * it does not stay set while all sleep: who reads the new `pushes` clears wake_pending after it was set [DT-6], who does not is woken.
  *
  *   tag    order                                            pairs with                                 for
  *   DT-1   queue cell: store seq release                    load seq acquire                           the record's fields; the cell itself
@@ -33,7 +34,8 @@
  *   DT-3   worker: fetch_or state MAY_GO release            operation_check(): load acquire            result, moved bytes (V.2)
  *   DT-4   record_put(): cas free release                   record_take(): cas acquire                 the record's fields
  *   DT-5   fence in wake_a_worker()                         fence in worker_sleep()                    see above
- *   DT-6   stop store release                               load acquire                               the last pushes before delete
+ *   DT-6   pushes fetch_add release                         worker_sleep(): load acquire               set and cleared wake_pending; stop
+ *   DT-7   stop store release                               load acquire                               the last pushes before delete
  */
 #define _GNU_SOURCE 1 /* sched_getaffinity */
 
@@ -235,10 +237,11 @@ static void wake_a_worker(struct data_mover_threads *mover)
 	hl_fence_seq_cst();
 	if (hl_u32_load_relaxed(&mover->sleepers) == 0)
 		return;
-	/* relaxed, both: the fences order the push before them */
+	/* relaxed. The fences order the push before it */
 	if (hl_u32_exchange_relaxed(&mover->wake_pending, 1) != 0)
 		return;
-	hl_u32_fetch_add_relaxed(&mover->pushes, 1);
+	/* release. pairs with [DT-6] in worker_sleep(). orders wake_pending before */
+	hl_u32_fetch_add_release(&mover->pushes, 1);
 	hl_futex_wake(&mover->pushes, 1);
 }
 
@@ -267,11 +270,12 @@ static void work(struct data_mover_threads *mover, struct record *record)
 
 static void worker_sleep(struct data_mover_threads *mover)
 {
-	const uint32_t pushes = hl_u32_load_relaxed(&mover->pushes);
+	/* acquire. pairs with [DT-6] in wake_a_worker() and stop_workers(). if relaxed: wake_pending may be set although all sleep */
+	const uint32_t pushes = hl_u32_load_acquire(&mover->pushes);
 
 	hl_u32_fetch_add_relaxed(&mover->sleepers, 1);
 	(void)hl_u32_exchange_relaxed(&mover->wake_pending, 0);
-	/* seq_cst. pairs with [DT-5] in wake_a_worker(). Behind it is seen what was done before the `pushes` that was read */
+	/* seq_cst. pairs with [DT-5] in wake_a_worker() */
 	hl_fence_seq_cst();
 	if (queue_is_empty(mover) && !hl_u32_load_relaxed(&mover->stop))
 		hl_futex_wait(&mover->pushes, pushes, 0);
@@ -291,7 +295,7 @@ static struct record *worker_next(struct data_mover_threads *mover)
 				return record;
 			hl_relax();
 		}
-		/* acquire. pairs with [DT-6] in stop_workers(): what was pushed before is seen by the pop */
+		/* acquire. pairs with [DT-7] in stop_workers(): what was pushed before is seen by the pop */
 		if (hl_u32_load_acquire(&mover->stop))
 			return queue_pop(mover);
 		worker_sleep(mover);
@@ -312,7 +316,7 @@ static void *worker_main(void *arg)
 /* Lets the workers finish what is queued, and waits for them. */
 static void stop_workers(struct data_mover_threads *mover)
 {
-	/* release. pairs with [DT-6] in worker_next() */
+	/* release. pairs with [DT-7] in worker_next() */
 	hl_u32_store_release(&mover->stop, 1);
 	hl_u32_fetch_add_release(&mover->pushes, 1);
 	hl_futex_wake(&mover->pushes, INT_MAX);
