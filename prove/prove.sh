@@ -45,6 +45,7 @@ jobs()
 		map_overflow overflow-tells-and-another-rises.any_key
 		async_map put-when-the-cell-has-gone-to-another
 		intern intern-apart-in-one-chunk
+		movers left-behind
 	end
 	echo "histories-atomic $out/release/prove/prove_histories --histories 100000 --threads 3"
 	echo "histories-tsc $out/release/prove/prove_histories --histories 100000 --threads 3 --clock tsc --seed 2"
