@@ -69,7 +69,7 @@ catch() # WORKER NAME PROGRAM...
 		status=0
 		run "$(find "$directory" -type f -name "${program#*:}")" >"$build/$name.log" 2>&1 || status=$?
 		# a scenario that finds something says what
-		[ $status -ne 1 ] || grep -q '^FAILED: \|WARNING: ThreadSanitizer\|ERROR: AddressSanitizer\|runtime error:' "$build/$name.log" ||
+		[ $status -ne 1 ] || grep -q '^FAILED: \|WARNING: ThreadSanitizer\|ERROR: AddressSanitizer\|runtime error:\|: Assertion .* failed' "$build/$name.log" ||
 			status=2
 		case $status in
 		1) echo "$program" && return ;;

@@ -25,7 +25,8 @@
  * sleepers, sets wake_pending; if it was clear: increments `pushes`, wakes one. The worker that got up wakes the next
  * if there is more to do. Nobody is missed: either the push sees the sleeper or the sleeper's second look sees the
  * push (the two fences), and wake_pending left over from an earlier round is cleared before that look. A push that found wake_pending
- * set, and wakes nobody, set it before some worker cleared it, hence before that worker's next fence, behind which its look sees the push. And
+ * set, and wakes nobody, set it before some worker cleared it: if that one comes from sleep, it sees the push, and wakes the next; if it goes to
+ * sleep, its look comes behind a fence, and sees the push. And
  * it does not stay set while all sleep: who reads the new `pushes` clears wake_pending after it was set [DT-6], who does not is woken.
  *
  *   tag    order                                            pairs with                                 for
@@ -280,7 +281,8 @@ static void worker_sleep(struct data_mover_threads *mover)
 	if (queue_is_empty(mover) && !hl_u32_load_relaxed(&mover->stop))
 		hl_futex_wait(&mover->pushes, pushes, 0);
 	hl_u32_fetch_sub_relaxed(&mover->sleepers, 1);
-	(void)hl_u32_exchange_relaxed(&mover->wake_pending, 0);
+	/* acquire. pairs with the fence [DT-5] before wake_pending is set: who wakes nobody has its push seen, and the next worker woken */
+	(void)hl_u32_exchange_acquire(&mover->wake_pending, 0);
 }
 
 /* Looks for work: with open eyes for a moment, then asleep. NULL: the mover is being deleted and nothing is left. */
