@@ -3,7 +3,7 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/hashloom)
 
-install(TARGETS hashloom_static hashloom_shared EXPORT hashloomTargets)
+install(TARGETS hashloom_static hashloom_shared hashloom_io_static hashloom_io_shared EXPORT hashloomTargets)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE TYPE DOC)
 if(HASHLOOM_PROGRAM)
@@ -13,7 +13,7 @@ endif()
 # pkg-config: the paths are relative to the file, so that the installed tree can be moved
 file(RELATIVE_PATH pc_prefix
 	${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
-foreach(name hashloom libminiasync)
+foreach(name hashloom hashloom_io libminiasync)
 	configure_file(${CMAKE_CURRENT_LIST_DIR}/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
 	install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()

@@ -9,11 +9,16 @@
 #include <hashloom/alloc.h>
 #include <hashloom/future.h>
 #include <hashloom/runtime.h>
+#include <hashloom/timers.h>
+#include <hashloom/combine.h>
+#include <hashloom/poller.h>
 #include <hashloom/vdm.h>
 #include <hashloom/data_mover_sync.h>
 #include <hashloom/data_mover_threads.h>
+#include <hashloom/data_mover_dsa.h>
 #include <hashloom/data_mover_dml.h>
 #include <hashloom/data_mover_sim.h>
+#include <hashloom/future_test.h>
 #include <hashloom/atomic_hash_map.h>
 #include <hashloom/atomic_hash_array.h>
 #include <hashloom/intern.h>

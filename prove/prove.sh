@@ -43,7 +43,7 @@ jobs()
 		echo "weaken-$name-deep $out/release/prove/scenarios_$name --weaken --memory relaxed --exhaustive --seconds 20 --scenario $scenario"
 	done <<-end
 		map_overflow overflow-tells-and-another-rises.any_key
-		async_map put-when-the-cell-has-gone-to-another
+		async_map absent-is-remembered
 		intern intern-apart-in-one-chunk
 		movers left-behind
 	end

@@ -53,6 +53,25 @@ int main(void)
 }
 END
 
+cat >"$dir/io.c" <<'END'
+#include <hashloom/io.h>
+#include <stdio.h>
+
+/* waits for nothing in a poll of a descriptor that there is not */
+int main(void)
+{
+	struct hashloom_io *io = hashloom_io_new(NULL);
+	struct hashloom_io_future future = hashloom_io_poll(io, -1, 0);
+
+	if (!io)
+		return 1;
+	FUTURE_BUSY_POLL(&future);
+	hashloom_io_delete(io);
+	puts(FUTURE_OUTPUT(&future)->result < 0 ? "ok" : "wrong");
+	return 0;
+}
+END
+
 cat >"$dir/CMakeLists.txt" <<'END'
 cmake_minimum_required(VERSION 3.16)
 project(outside LANGUAGES C)
@@ -62,6 +81,10 @@ add_executable(shared twice.c)
 target_link_libraries(shared PRIVATE hashloom::hashloom)
 add_executable(static twice.c)
 target_link_libraries(static PRIVATE hashloom::hashloom_static)
+add_executable(io io.c)
+target_link_libraries(io PRIVATE hashloom::hashloom_io)
+add_executable(io_static io.c)
+target_link_libraries(io_static PRIVATE hashloom::hashloom_io_static)
 END
 
 prints_ok() # PROGRAM
@@ -90,6 +113,10 @@ find "$prefix" -name LICENSE | grep -q .
 		$(pkg-config --cflags --libs libminiasync)
 	prints_ok "$dir/miniasync"
 
+	way='pkg-config hashloom_io'
+	"$cc" -o "$dir/io" "$dir/io.c" $(pkg-config --cflags --libs hashloom_io)
+	prints_ok "$dir/io"
+
 	way='pkg-config --static hashloom'
 	"$cc" -static '-DHEADER=<hashloom.h>' -o "$dir/static" "$dir/twice.c" \
 		$(pkg-config --static --cflags --libs hashloom)
@@ -101,5 +128,7 @@ way='find_package(hashloom)'
 "$cmake" --build "$dir/build" >"$dir/log"
 prints_ok "$dir/build/shared"
 prints_ok "$dir/build/static"
+prints_ok "$dir/build/io"
+prints_ok "$dir/build/io_static"
 
 trap 'rm -rf "$dir"' EXIT

@@ -18,18 +18,31 @@ atomic:                base
 alloc:                 base atomic
 futex:                 base atomic alloc
 thread_stripe:         base atomic
+lock:                  base atomic futex
 FIRST_LINE = base atomic alloc futex thread_stripe
 
 future:                FIRST_LINE
 
-runtime:               FIRST_LINE future
+backoff:               FIRST_LINE
+executor:              FIRST_LINE future runtime backoff
+runtime:               FIRST_LINE future backoff executor
+timers:                FIRST_LINE future lock
+combine:               base atomic future timers
+future_test:           FIRST_LINE future lock
+poller:                FIRST_LINE future
+numa:
 vdm:                   FIRST_LINE future
 memory:                FIRST_LINE vdm
 data_mover_sync:       FIRST_LINE future vdm memory
-data_mover_threads:    FIRST_LINE future vdm memory
-data_mover_dml:        FIRST_LINE future vdm memory
+data_mover_threads:    FIRST_LINE future vdm memory numa
+data_mover_dsa:        FIRST_LINE future vdm memory data_mover_threads dsa_device dsa_plan
+dsa_device:            FIRST_LINE future vdm memory data_mover_dsa
+dsa_plan:              FIRST_LINE future vdm memory data_mover_dsa dsa_device
+dsa_software:          FIRST_LINE future vdm memory data_mover_dsa dsa_device
+dsa_hardware:          FIRST_LINE future vdm memory data_mover_dsa dsa_device
+data_mover_dml:        FIRST_LINE future vdm memory data_mover_dsa
 data_mover_sim:        FIRST_LINE future vdm memory
-MOVERS = vdm data_mover_sync data_mover_threads data_mover_dml data_mover_sim
+MOVERS = vdm data_mover_sync data_mover_threads data_mover_dsa data_mover_dml data_mover_sim
 
 atomic_hash_array_core:   FIRST_LINE
 atomic_hash_map_core:     FIRST_LINE atomic_hash_array_core
@@ -44,7 +57,12 @@ MAPS = atomic_hash_array_core atomic_hash_array_typed atomic_hash_array atomic_h
 
 async_hash_map:        FIRST_LINE future vdm MAPS
 
-PUBLIC = base atomic alloc thread_stripe future runtime MOVERS MAPS intern async_hash_map
+io:                    FIRST_LINE future io_backend
+io_backend:            FIRST_LINE future io
+io_uring:              FIRST_LINE future io io_backend
+io_epoll:              FIRST_LINE future io io_backend
+
+PUBLIC = base atomic alloc thread_stripe future future_test poller runtime timers combine MOVERS MAPS intern async_hash_map
 hashloom:              PUBLIC
 tools:                 PUBLIC hashloom
 

@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright 2026, The Hashloom authors
 #
-# check-readme.sh [TREE]: behind each line "<!-- FILE.c -->" of README.md stands a fenced block with the
+# check-readme.sh [TREE]: behind each line "<!-- FILE.c -->" of README.md and docs/*.md stands a fenced block with the
 # content of that file, without its two lines of licence. There is at least one such block.
 set -eu
 cd "${1:-$(dirname "$0")/..}"
 
+# shellcheck disable=SC2046
 awk '
 function fault(text)
 {
-	printf "README.md:%d: %s\n", FNR, text
+	printf "%s:%d: %s\n", FILENAME, FNR, text
 	faults++
 	differs = 1
 }
@@ -60,4 +61,4 @@ END {
 		fault("the block of " file " does not end")
 	exit faults > 0
 }
-' README.md
+' README.md $(ls docs/*.md 2>/dev/null)

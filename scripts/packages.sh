@@ -54,9 +54,11 @@ libcds-dev       -                          bench
 libck-dev        -                          bench
 libcuckoo-dev    -                          bench
 libdpdk-dev      -                          bench
-libglib2.0-dev   -                          bench
+libglib2.0-dev   -                     test bench
 libtbb-dev       -                          bench
 liburcu-dev      -                          bench
+liburing-dev     -          build      test bench
+libuv1-dev       -                     test
 afl++            afl-fuzz                   fuzz
 '
 

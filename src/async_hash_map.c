@@ -9,7 +9,12 @@
  * lookup  find (pin the value), unpin in its map
  *
  * Publish and unlink hold the lock of the key's home group for a search and a few stores; when another thread holds it they
- * return RUNNING. Copies hold no lock. Find and unpin never wait.
+ * return IDLE: they have not begun. Copies hold no lock. Find and unpin never wait.
+ *
+ * Cancellation (X.4 in future.h). Only a find that was RUNNING and a copy in flight go on, to their ends; whatever is idle is passed
+ * over. So a chain that is cut short holds what its find left to it, and nothing else: a put its block, the others their pin. The task
+ * of all four, operation_task(), gives it back when the chain is complete. A publish or unlink that has had its lock has ended: there
+ * is no half of them.
  *
  * A cell's value is a state word, the block's address and its size. The state is two bits and a count of pins:
  *
@@ -28,7 +33,11 @@
  *
  *   tag    order                                    pairs with                          for
  *   AM-1   publish: add LIVE release                pin: fetch_add acquire              block, size, the bytes moved (M.7); a claimed key word
- *   AM-2   unpin: fetch_sub release                 the last unpin's cas acquire        readers are done before the block is freed
+ *   AM-2   unpin: fetch_sub release                 the last unpin: fetch_sub and       readers are done before the block is freed
+ *                                                   cas acquire
+ *
+ * Unlink is relaxed: of its two bits nothing but they themselves is concluded, and what it does to the table the lock orders. Nor does
+ * the step to 0 release anything: the next publish of the cell comes behind hl_aha_release() and a claim.
  */
 #include <hashloom/async_hash_map.h>
 
@@ -129,10 +138,13 @@ static void unpin(struct async_hash_map *map, uint32_t cell)
 	struct value *const value = value_at(map, cell);
 	uint64_t expected = DYING;
 
-	/* release. pairs with [AM-2] below. orders the reads of the block before its free */
-	if (hl_u64_fetch_sub_release(&value->state, PIN) != (DYING | PIN))
+	/* acq_rel. pairs with [AM-2] in itself. orders the reads of the block before its free */
+	if (hl_u64_fetch_sub_acq_rel(&value->state, PIN) != (DYING | PIN))
 		return;
-	/* acquire. pairs with [AM-2] above */
+	/*
+	 * acquire. pairs with [AM-2] above. What this thread unpinned may have been buried by another one since, and the cell may hold
+	 * a later value that is DYING without pins, too: then this one buries that, and has not heard of its readers before
+	 */
 	if (hl_u64_cas_acquire(&value->state, &expected, 0))
 		bury(map, cell);
 }
@@ -142,8 +154,8 @@ static void unpin_removed(struct async_hash_map *map, uint32_t cell)
 {
 	uint64_t expected = DYING | PIN;
 
-	/* acquire. pairs with [AM-2] in unpin(); release: who pins later does not see the key word of before, for it could be this key's */
-	if (hl_u64_cas_acq_rel(&value_at(map, cell)->state, &expected, 0))
+	/* acquire. pairs with [AM-2] in unpin() */
+	if (hl_u64_cas_acquire(&value_at(map, cell)->state, &expected, 0))
 		bury(map, cell);
 	else
 		unpin(map, cell);
@@ -257,6 +269,7 @@ static inline void find_start(struct async_hash_map_find_fut *future, struct asy
 	future->data.key = key;
 	future->data.purpose = purpose;
 	future->output.hash = hl_aha_hash(key);
+	future->output.status = ASYNC_HASH_MAP_INCOMPLETE;
 	FUTURE_INIT(future, find_task);
 	if (map->is_large)
 		hl_aha_prefetch_cell(&policy, &map->array, future->output.hash);
@@ -321,7 +334,7 @@ static enum future_state publish_task(struct future_context *context, struct fut
 
 	poll_me_in_turn(notifier);
 	if (!hl_aha_try_lock(&map->array, place->hash))
-		return FUTURE_STATE_RUNNING;
+		return FUTURE_STATE_IDLE;
 	output->status = publish(map, data->find->data.key, place);
 	hl_aha_unlock(&map->array, place->hash);
 	if (output->status != ASYNC_HASH_MAP_OK)
@@ -340,7 +353,6 @@ static enum async_hash_map_status unlink_cell(struct async_hash_map *map, uint64
 
 	if (!(hl_u64_load_relaxed(&value->state) & LIVE))
 		return ASYNC_HASH_MAP_NOT_FOUND;
-	/* relaxed. The lock orders unlinks and publishes, [AM-2] what comes after */
 	(void)hl_u64_fetch_add_relaxed(&value->state, DYING - LIVE);
 	hl_aha_unlink(&policy, &map->array, hash, cell);
 	hl_u64_fetch_sub_relaxed(&map->count, 1);
@@ -356,7 +368,7 @@ static enum future_state unlink_task(struct future_context *context, struct futu
 
 	poll_me_in_turn(notifier);
 	if (!hl_aha_try_lock(&map->array, place->hash))
-		return FUTURE_STATE_RUNNING;
+		return FUTURE_STATE_IDLE;
 	output->status = unlink_cell(map, place->hash, place->cell);
 	hl_aha_unlock(&map->array, place->hash);
 	if (output->status == ASYNC_HASH_MAP_OK)
@@ -365,6 +377,51 @@ static enum future_state unlink_task(struct future_context *context, struct futu
 		unpin(map, place->cell);
 	return FUTURE_STATE_COMPLETE;
 }
+
+/* ---- the task of all four ------------------------------------------------------------------------- */
+
+/*
+ * A chain that was cut short: its find, which is the first entry of all four, may have found what was asked for, and then the last
+ * entry's map or task, which would have seen to it, was not called. The outputs begin with the status.
+ */
+static void give_back(struct future_context *chain)
+{
+	const struct async_hash_map_find_fut *const find =
+		(void *)hl_chain_entry_future(future_context_get_data(chain));
+	const struct async_hash_map_place *const place = &find->output;
+	enum async_hash_map_status *const status = future_context_get_output(chain);
+
+	*status = ASYNC_HASH_MAP_CANCELLED;
+	if (place->status != ASYNC_HASH_MAP_OK)
+		return;
+	if (find->data.purpose == FIND_ABSENT)
+		block_delete(find->data.map, place->block, place->size);
+	else
+		unpin(find->data.map, place->cell);
+}
+
+static enum future_state operation_task(struct future_context *chain, struct future_notifier *notifier)
+{
+	const enum future_state state = hl_chain_forward_impl(chain, notifier);
+
+	if (HL_UNLIKELY(chain->padding & HL_FUTURE_CANCELLED)) {
+		hl_assert(state == FUTURE_STATE_COMPLETE); /* behind an entry that was cut short none has begun */
+		give_back(chain);
+	}
+	return state;
+}
+
+/* The last step of making an operation. */
+#define OPERATION_INIT(futurep)                                                                    \
+	do {                                                                                       \
+		FUTURE_CHAIN_INIT_FORWARD(futurep);                                                \
+		(futurep)->base.task = operation_task;                                             \
+	} while (0)
+
+HL_STATIC_ASSERT(offsetof(struct async_hash_map_put_output, status) == 0, "outputs begin with the status");
+HL_STATIC_ASSERT(offsetof(struct async_hash_map_get_copy_output, status) == 0, "outputs begin with the status");
+HL_STATIC_ASSERT(offsetof(struct async_hash_map_remove_output, status) == 0, "outputs begin with the status");
+HL_STATIC_ASSERT(offsetof(struct async_hash_map_lookup_output, status) == 0, "outputs begin with the status");
 
 /* ---- copies --------------------------------------------------------------------------------------- */
 
@@ -444,7 +501,7 @@ struct async_hash_map_put_fut async_hash_map_put(struct async_hash_map *map, str
 	chain.data.value = value;
 	chain.data.size = size;
 	chain.output.status = ASYNC_HASH_MAP_INCOMPLETE;
-	FUTURE_CHAIN_INIT_FORWARD(&chain);
+	OPERATION_INIT(&chain);
 	return chain;
 }
 
@@ -504,7 +561,7 @@ struct async_hash_map_get_copy_fut async_hash_map_get_copy(struct async_hash_map
 	chain.output.size = 0;
 	chain.output.copied = 0;
 	chain.output.status = ASYNC_HASH_MAP_INCOMPLETE;
-	FUTURE_CHAIN_INIT_FORWARD(&chain);
+	OPERATION_INIT(&chain);
 	return chain;
 }
 
@@ -542,7 +599,7 @@ struct async_hash_map_remove_fut async_hash_map_remove(struct async_hash_map *ma
 	chain.output.key = 0;
 	chain.output.size = 0;
 	chain.output.status = ASYNC_HASH_MAP_INCOMPLETE;
-	FUTURE_CHAIN_INIT_FORWARD(&chain);
+	OPERATION_INIT(&chain);
 	return chain;
 }
 
@@ -572,7 +629,7 @@ struct async_hash_map_lookup_fut async_hash_map_lookup(struct async_hash_map *ma
 	chain.output.id = 0;
 	chain.output.size = 0;
 	chain.output.status = ASYNC_HASH_MAP_INCOMPLETE;
-	FUTURE_CHAIN_INIT_FORWARD(&chain);
+	OPERATION_INIT(&chain);
 	return chain;
 }
 

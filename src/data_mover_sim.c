@@ -9,6 +9,7 @@
  *      ^  (refused: stays NEW)                                                              |
  *      '------------- poll: the wakes that are owed are dropped, record is free ------------'
  *
+ * A cancelled one goes back from NEW: nobody has seen it but the poll that says so.
  * STARTED and DONE records stand in in_flight[]. Each may be owed calls of its waker (`wakes`, from the
  * tick wake_at on). Everything is done under the lock but the calls of wakers, since these may come back:
  *
@@ -43,6 +44,7 @@ enum note {
 	NOTE_DONE,
 	NOTE_WAKE,
 	NOTE_COMPLETED,
+	NOTE_CANCELLED,
 };
 
 struct record {
@@ -52,6 +54,7 @@ struct record {
 	enum record_state state;
 	enum vdm_operation_result result;
 	struct vdm_operation operation;
+	struct vdm_operation_output output;
 	size_t size;
 	size_t limit; /* of these bytes, so many will be moved: all, unless it fails */
 	size_t moved;
@@ -123,56 +126,12 @@ static int happens(struct data_mover_sim *mover, enum data_mover_sim_event event
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
-static size_t size_of(const struct vdm_operation *operation)
-{
-	switch (operation->type) {
-	case VDM_OPERATION_MEMCPY:
-		return operation->data.memcpy.n;
-	case VDM_OPERATION_MEMMOVE:
-		return operation->data.memmove.n;
-	case VDM_OPERATION_MEMSET:
-		return operation->data.memset.n;
-	case VDM_OPERATION_FLUSH:
-		return operation->data.flush.n;
-	default:
-		return 0;
-	}
-}
+static const struct hl_vdm_functions own_functions = {NULL, NULL, NULL};
 
-/* NULL stays NULL when there is nothing to move. */
-static void *advanced(void *start, size_t bytes)
+/* Others are done as a whole, when they are due. */
+static int comes_in_pieces(const struct vdm_operation *operation)
 {
-	return bytes == 0 ? start : (char *)start + bytes;
-}
-
-/* The same operation on n of its bytes, from `at` on. */
-static struct vdm_operation piece_of(const struct vdm_operation *operation, size_t at, size_t n)
-{
-	struct vdm_operation piece = *operation;
-
-	switch (piece.type) {
-	case VDM_OPERATION_MEMCPY:
-		piece.data.memcpy.dest = advanced(piece.data.memcpy.dest, at);
-		piece.data.memcpy.src = advanced(piece.data.memcpy.src, at);
-		piece.data.memcpy.n = n;
-		break;
-	case VDM_OPERATION_MEMMOVE:
-		piece.data.memmove.dest = advanced(piece.data.memmove.dest, at);
-		piece.data.memmove.src = advanced(piece.data.memmove.src, at);
-		piece.data.memmove.n = n;
-		break;
-	case VDM_OPERATION_MEMSET:
-		piece.data.memset.str = advanced(piece.data.memset.str, at);
-		piece.data.memset.n = n;
-		break;
-	case VDM_OPERATION_FLUSH:
-		piece.data.flush.dest = advanced(piece.data.flush.dest, at);
-		piece.data.flush.n = n;
-		break;
-	default: /* hl_vdm_execute() refuses it */
-		break;
-	}
-	return piece;
+	return operation->type <= VDM_OPERATION_FILL;
 }
 
 /* At which end to begin: chance says it, but where places overlap only one will do. */
@@ -193,10 +152,10 @@ static int begins_at_end(struct data_mover_sim *mover, const struct vdm_operatio
 /* Moves n more bytes. What is refused for its flags is refused with each piece, so nothing is written. */
 static void move_bytes(struct record *record, size_t n)
 {
-	static const struct hl_vdm_functions own = {NULL, NULL, NULL};
 	const size_t at = record->from_end ? record->size - record->moved - n : record->moved;
-	const struct vdm_operation piece = piece_of(&record->operation, at, n);
-	const enum vdm_operation_result result = hl_vdm_execute(&piece, &own);
+	const struct vdm_operation piece = hl_vdm_piece(&record->operation, at, n);
+	struct vdm_operation_output output;
+	const enum vdm_operation_result result = hl_vdm_execute(&piece, &own_functions, &output);
 
 	hl_assert(record->moved + n <= record->limit);
 	hl_assert(record->limit <= record->size);
@@ -205,6 +164,13 @@ static void move_bytes(struct record *record, size_t n)
 		record->mover->stats.bytes += n;
 	else
 		record->result = result;
+}
+
+static void do_whole(struct record *record)
+{
+	record->result = hl_vdm_execute(&record->operation, &own_functions, &record->output);
+	if (record->result == VDM_SUCCESS)
+		record->mover->stats.bytes += hl_vdm_bytes(&record->operation);
 }
 
 /* Who waits for it, and how, is known from the last poll: see take_notifier(). */
@@ -228,7 +194,10 @@ static void complete(struct record *record)
 	struct data_mover_sim *const mover = record->mover;
 
 	hl_assert(record->state == STARTED);
-	move_bytes(record, record->limit - record->moved);
+	if (comes_in_pieces(&record->operation))
+		move_bytes(record, record->limit - record->moved);
+	else if (record->result == VDM_SUCCESS)
+		do_whole(record);
 	record->state = DONE;
 	mover->stats.done++;
 	mover->stats.failed += record->result != VDM_SUCCESS;
@@ -273,10 +242,11 @@ static void start(struct record *record, const struct vdm_operation *operation)
 
 	hl_assert(mover->in_flight_count < cfg->operations_max);
 	record->operation = *operation;
-	record->size = size_of(operation);
+	record->size = comes_in_pieces(operation) ? hl_vdm_bytes(operation) : 0;
+	hl_vdm_fill_output(&record->output, operation, VDM_ERROR_JOB_CORRUPTED);
 	record->moved = 0;
 	draw_outcome(record);
-	record->is_torn = happens(mover, DATA_MOVER_SIM_TEAR, record->number);
+	record->is_torn = happens(mover, DATA_MOVER_SIM_TEAR, record->number) && comes_in_pieces(operation);
 	record->from_end = begins_at_end(mover, operation);
 	record->due = mover->stats.ticks + cfg->delay_min +
 		      draw_below(mover, (uint64_t)cfg->delay_max - cfg->delay_min + 1);
@@ -517,9 +487,16 @@ static void operation_delete(void *data, const struct vdm_operation *operation,
 	struct data_mover_sim *const mover = record->mover;
 
 	pthread_mutex_lock(&mover->lock);
-	hl_vdm_fill_output(output, operation, record->result);
-	mover->stats.completed++;
-	note(mover, NOTE_COMPLETED, record->number);
+	if (record->state == NEW) {
+		hl_vdm_fill_output(output, operation, VDM_ERROR_CANCELLED);
+		mover->stats.cancelled++;
+		note(mover, NOTE_CANCELLED, record->number);
+	} else {
+		*output = record->output;
+		output->result = record->result;
+		mover->stats.completed++;
+		note(mover, NOTE_COMPLETED, record->number);
+	}
 	record->next_free = mover->free;
 	mover->free = record;
 	pthread_mutex_unlock(&mover->lock);

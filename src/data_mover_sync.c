@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * data_mover_sync.c: op_check says at once that an operation is complete, and op_delete does it.
+ * data_mover_sync.c: op_check says at once that an operation is complete, and op_delete does it, unless it was cancelled.
  *
  * There is no record: what op_new hands out is the address of a counter, one for each stripe of threads, which bounds
  * the operations in flight (V.4). op_delete takes the operation off the same counter, on whatever thread it runs; the counters
@@ -62,7 +62,10 @@ static void operation_delete(void *data, const struct vdm_operation *operation, 
 {
 	static const struct hl_vdm_functions own = { NULL, NULL, NULL };
 
-	hl_vdm_fill_output(output, operation, hl_vdm_execute(operation, &own));
+	if (output->result == VDM_ERROR_CANCELLED)
+		hl_vdm_fill_output(output, operation, VDM_ERROR_CANCELLED);
+	else
+		(void)hl_vdm_execute(operation, &own, output);
 	hl_u32_fetch_sub_relaxed((hl_u32 *)data, 1);
 }
 

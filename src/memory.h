@@ -13,6 +13,18 @@
 void hl_copy_nontemporal(void *dest, const void *src, size_t n);
 void hl_move_nontemporal(void *dest, const void *src, size_t n);
 void hl_set_nontemporal(void *dest, int c, size_t n);
+void hl_fill_nontemporal(void *dest, uint64_t pattern, size_t n);
+
+/* Writes the 8 bytes of pattern again and again; the last time what is left of n. */
+void hl_fill(void *dest, uint64_t pattern, size_t n);
+
+/* The offset of the first byte that differs, or n. */
+size_t hl_compare(const void *first, const void *second, size_t n);
+
+/* CRC-32C (Castagnoli) of n more bytes; crc is 0 or that of what comes before them. */
+uint32_t hl_crc32c(uint32_t crc, const void *src, size_t n);
+/* The same by table, which is what machines without an instruction for it do. */
+uint32_t hl_crc32c_by_table(uint32_t crc, const void *src, size_t n);
 
 /* Whether the CPU can write its caches back from user space. */
 int hl_flush_is_supported(void);
@@ -30,10 +42,29 @@ struct hl_vdm_functions {
 	void *(*set)(void *str, int c, size_t n, unsigned flags);
 };
 
-/* Does an operation now. VDM_ERROR_JOB_CORRUPTED, and nothing is written, when the operation or a flag is not known. */
-enum vdm_operation_result hl_vdm_execute(const struct vdm_operation *operation, const struct hl_vdm_functions *functions);
+/*
+ * Does an operation now and fills its output, which is returned. VDM_ERROR_JOB_CORRUPTED, and nothing is written elsewhere, when
+ * the operation or a flag is not known.
+ */
+enum vdm_operation_result hl_vdm_execute(const struct vdm_operation *operation, const struct hl_vdm_functions *functions,
+					 struct vdm_operation_output *output);
 
-/* Fills an output on completion. */
+/* Whether hl_vdm_execute() would do it: the operation and its flags are known. Those inside a batch are not looked at. */
+int hl_vdm_is_known(const struct vdm_operation *operation);
+
+/* How many bytes an operation reads or writes: n, or the sum of its segments, or of the batch's operations. */
+size_t hl_vdm_bytes(const struct vdm_operation *operation);
+
+/* Whether it is the same to do it piece by piece, in any order: copies and moves of places that do not overlap, sets, fills and flushes. */
+int hl_vdm_can_be_split(const struct vdm_operation *operation);
+
+/* The same operation on n of its bytes, from `at` on; for one of n bytes in a row, and moves in an order that is right. */
+struct vdm_operation hl_vdm_piece(const struct vdm_operation *operation, size_t at, size_t n);
+
+/*
+ * Fills an output on completion. What only doing it can tell is as if nothing was done: the seed, offset n, 0 bytes, all of
+ * a batch failed.
+ */
 void hl_vdm_fill_output(struct vdm_operation_output *output, const struct vdm_operation *operation,
 			enum vdm_operation_result result);
 

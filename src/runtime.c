@@ -43,6 +43,8 @@
 
 #include <stdlib.h>
 
+#include "backoff.h"
+#include "executor.h"
 #include "futex.h"
 
 #define WORD_BITS 64
@@ -51,16 +53,6 @@
 #define PREFETCH_DISTANCE 8
 #define PREFETCH_FROM 512 /* futures: fewer stay in the caches */
 #define PREFETCH_BYTES_MAX 512
-
-/* When to pause, while nothing that is due makes progress (R.7). */
-#ifndef FRUITLESS_ROUNDS_FREE /* prove/ tries schedules with fewer, and with shorter pauses */
-#define FRUITLESS_ROUNDS_FREE 8
-#define FRUITLESS_POLLS_FREE 4096
-#define PAUSE_MIN_NS 1000
-#endif
-#define PAUSE_PER_ELAPSED 4
-#define PAUSE_PER_ROUND 256
-#define PAUSE_MAX_NS 5000000
 
 /* How often the stack is looked at before the thread sleeps: about a microsecond or two. */
 #ifndef LOOKS_BEFORE_SLEEP
@@ -107,10 +99,6 @@ struct session {
 	size_t remaining;
 	int first_round;
 	int progress;
-};
-
-struct runtime {
-	hl_ptr sessions;
 };
 
 static char sleeping_mark;
@@ -305,36 +293,17 @@ static void wait_for_waker(struct session *session)
 	sleep_until_woken(session, 0);
 }
 
-/* ---- pauses --------------------------------------------------------------------------------------- */
-
-struct backoff {
-	uint64_t rounds;   /* without progress */
-	uint64_t since_ns; /* the end of the free rounds, 0: not yet */
-	uint64_t awake_ns; /* when the last pause ended */
-};
-
-/* A round was fruitless: go on at once for a while, then pause in proportion to the time without progress (R.7). */
-static void pause_after_fruitless_round(struct backoff *backoff, struct session *session)
+/* A round was fruitless. */
+static void pause_after_fruitless_round(struct hl_backoff *backoff, struct session *session)
 {
-	backoff->rounds++;
-	if (backoff->rounds <= FRUITLESS_ROUNDS_FREE || backoff->rounds * session->due_count < FRUITLESS_POLLS_FREE) {
-		hl_relax();
-		return;
-	}
-	const uint64_t now = hl_now_ns();
-	if (backoff->since_ns == 0) {
-		backoff->since_ns = backoff->awake_ns = now;
-		return;
-	}
-	const uint64_t round_limit_ns = (now - backoff->awake_ns) * PAUSE_PER_ROUND;
-	const uint64_t limit_ns = round_limit_ns > PAUSE_MAX_NS ? round_limit_ns : PAUSE_MAX_NS;
-	const uint64_t wanted_ns = (now - backoff->since_ns) / PAUSE_PER_ELAPSED;
+	const uint64_t pause_ns = hl_backoff_pause_ns(backoff, session->due_count);
 
-	if (wanted_ns < PAUSE_MIN_NS)
+	if (pause_ns == 0) {
 		hl_relax();
-	else
-		sleep_until_woken(session, wanted_ns < limit_ns ? wanted_ns : limit_ns);
-	backoff->awake_ns = hl_now_ns();
+		return;
+	}
+	sleep_until_woken(session, pause_ns);
+	hl_backoff_awake(backoff);
 }
 
 /* ---- rounds --------------------------------------------------------------------------------------- */
@@ -455,7 +424,7 @@ static void poll_others(struct session *session)
 /* Ends when all futures are complete: that is what the caller asked to wait for. */
 static void run(struct session *session)
 {
-	struct backoff backoff = { 0, 0, 0 };
+	struct hl_backoff backoff = { 0, 0, 0 };
 
 	while (session->remaining > 0) {
 		session->progress = 0;
@@ -464,7 +433,7 @@ static void run(struct session *session)
 		poll_others(session);
 		session->first_round = 0;
 		if (session->progress)
-			backoff = (struct backoff){ 0, 0, 0 };
+			backoff = (struct hl_backoff){ 0, 0, 0 };
 		else if (session->due_count > 0)
 			pause_after_fruitless_round(&backoff, session);
 		if (session->due_count == 0 && session->remaining > 0)
@@ -608,15 +577,41 @@ static void wait_bare(struct future *futures[], size_t n)
 
 /* ---- API ------------------------------------------------------------------------------------------ */
 
+struct runtime_cfg runtime_cfg_default(void)
+{
+	return (struct runtime_cfg){ .workers = 0 };
+}
+
+struct runtime *runtime_new_cfg(const struct runtime_cfg *cfg)
+{
+	const unsigned workers = cfg == NULL ? 0 : cfg->workers;
+	const size_t size = sizeof(struct runtime) + (workers == 0 ? 1 : (size_t)workers) * sizeof(struct worker);
+
+	if (workers > RUNTIME_WORKERS_MAX)
+		return NULL;
+	struct runtime *const runtime = aligned_alloc(HL_CACHE_LINE, size);
+	if (runtime == NULL)
+		return NULL;
+	memset(runtime, 0, size);
+	if (hl_executor_start(runtime, workers) != HASHLOOM_OK) {
+		hl_executor_stop(runtime);
+		free(runtime);
+		return NULL;
+	}
+	return runtime;
+}
+
 struct runtime *runtime_new(void)
 {
-	return calloc(1, sizeof(struct runtime));
+	return runtime_new_cfg(NULL);
 }
 
 void runtime_delete(struct runtime *runtime)
 {
 	if (runtime == NULL)
 		return;
+	runtime_shutdown(runtime, RUNTIME_SHUTDOWN_IMMEDIATE);
+	hl_executor_stop(runtime);
 	/* relaxed. The caller has heard of all who waited */
 	for (struct session *session = hl_ptr_load_relaxed(&runtime->sessions); session != NULL;) {
 		struct session *const next = session->next;

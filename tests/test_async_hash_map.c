@@ -222,6 +222,7 @@ static void test_map_every_status_has_a_text(void **state)
 		{ ASYNC_HASH_MAP_INVALID_KEY, "invalid key" },
 		{ ASYNC_HASH_MAP_MOVER_ERROR, "mover error" },
 		{ ASYNC_HASH_MAP_INCOMPLETE, "incomplete" },
+		{ ASYNC_HASH_MAP_CANCELLED, "cancelled" },
 	};
 	size_t count = 0;
 

@@ -30,6 +30,7 @@ static const struct {
 	{ HASHLOOM_ERROR_INVALID_KEY, -3, "the key is one of the four reserved values" },
 	{ HASHLOOM_ERROR_FULL, -4, "no room left" },
 	{ HASHLOOM_ERROR_BUSY, -5, "another thread is changing the same place; try again" },
+	{ HASHLOOM_ERROR_CLOSED, -6, "it is being shut down" },
 };
 
 static void test_base_every_error_has_its_number_and_text(void **state)

@@ -229,6 +229,7 @@ static void slow_op_do(const struct vdm_operation *operation)
 		       operation->data.memset.n);
 		break;
 	case VDM_OPERATION_FLUSH:
+	default:
 		break;
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * test_mover_kit.h: the tests that every mover must pass: V.1 to V.5 of vdm.h, and every size,
+ * test_mover_kit.h: the tests that every mover must pass: V.1 to V.7 of vdm.h, and every size,
  * alignment and flag.
  *
  * Method: an area of random bytes with the destination in its midst goes through the mover; a
@@ -385,7 +385,7 @@ static void test_mover_V3_unknown_flags(void **state)
 
 static void test_mover_V3_unknown_operations(void **state)
 {
-	static const unsigned types[] = {VDM_OPERATION_FLUSH + 1, 99, UINT32_MAX};
+	static const unsigned types[] = {VDM_OPERATION_BATCH + 1, 99, UINT32_MAX};
 	struct rig *const rig = *state;
 
 	for (size_t i = 0; i < KIT_COUNT(types); i++) {
@@ -449,6 +449,200 @@ static void test_mover_capabilities(void **state)
 	for (unsigned bit = 2; bit < 31; bit++) {
 		assert_false(vdm_is_supported(rig->vdm, 1U << bit));
 		assert_false(vdm_is_supported(rig->vdm, 1U << bit | VDM_F_NO_CACHE_HINT));
+	}
+}
+
+/* ---- V.7: further operations ----------------------------------------------------------------- */
+
+static void test_mover_V7_fill(void **state)
+{
+	struct rig *const rig = *state;
+	const uint64_t pattern = UINT64_C(0x0123456789abcdef);
+	unsigned char repeated[80], area[80];
+
+	for (size_t i = 0; i < sizeof(repeated); i += sizeof(pattern))
+		memcpy(repeated + i, &pattern, sizeof(pattern));
+	for (size_t n = 0; n <= 60; n++) {
+		for (uint64_t flags = 0; flags <= ALL_FLAGS; flags++) {
+			const enum vdm_operation_result result = expected_result(rig->vdm, VDM_OPERATION_MEMSET, flags);
+			struct vdm_operation_future future = vdm_fill(rig->vdm, area + n % 9, pattern, n, flags);
+			const int is_done = result == VDM_SUCCESS;
+
+			memset(area, 7, sizeof(area));
+			wait_one(rig, &future);
+			assert_int_equal(FUTURE_OUTPUT(&future)->type, VDM_OPERATION_FILL);
+			assert_int_equal(FUTURE_OUTPUT(&future)->result, result);
+			assert_ptr_equal(FUTURE_OUTPUT(&future)->output.fill.dest, area + n % 9);
+			assert_true(kit_all_bytes_are(area, 7, n % 9));
+			assert_true(is_done ? kit_equal(area + n % 9, repeated, n) : kit_all_bytes_are(area + n % 9, 7, n));
+			assert_true(kit_all_bytes_are(area + n % 9 + n, 7, sizeof(area) - n % 9 - n));
+		}
+	}
+}
+
+static void test_mover_V7_compare(void **state)
+{
+	struct rig *const rig = *state;
+	unsigned char first[70], second[70];
+
+	for (size_t n = 0; n < sizeof(first); n += 1 + n / 8) {
+		for (size_t at = 0; at <= n; at++) {
+			struct vdm_operation_future future = vdm_compare(rig->vdm, first, second, n, 0);
+
+			memset(first, 3, sizeof(first));
+			memset(second, 3, sizeof(second));
+			second[at] = 4;
+			wait_one(rig, &future);
+			assert_int_equal(FUTURE_OUTPUT(&future)->type, VDM_OPERATION_COMPARE);
+			assert_int_equal(FUTURE_OUTPUT(&future)->result, VDM_SUCCESS);
+			assert_int_equal(FUTURE_OUTPUT(&future)->output.compare.offset, at);
+		}
+	}
+}
+
+/* The answers are those of RFC 3720, B.4. */
+static void test_mover_V7_crc32c(void **state)
+{
+	struct rig *const rig = *state;
+	unsigned char bytes[4][32] = {{0}};
+	static const uint32_t expected[4] = {0x8a9136aaU, 0x62a8ab43U, 0x46dd794eU, 0x113fdb5cU};
+
+	memset(bytes[1], 0xff, 32);
+	for (unsigned i = 0; i < 32; i++) {
+		bytes[2][i] = (unsigned char)i;
+		bytes[3][i] = (unsigned char)(31 - i);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		struct vdm_operation_future whole = vdm_crc32c(rig->vdm, bytes[i], 32, 0, 0);
+		struct vdm_operation_future first = vdm_crc32c(rig->vdm, bytes[i], 13, 0, 0);
+
+		wait_one(rig, &whole);
+		assert_int_equal(FUTURE_OUTPUT(&whole)->type, VDM_OPERATION_CRC32C);
+		assert_int_equal(FUTURE_OUTPUT(&whole)->result, VDM_SUCCESS);
+		assert_int_equal(FUTURE_OUTPUT(&whole)->output.crc32c.crc, expected[i]);
+		wait_one(rig, &first);
+		struct vdm_operation_future rest =
+			vdm_crc32c(rig->vdm, bytes[i] + 13, 19, FUTURE_OUTPUT(&first)->output.crc32c.crc, 0);
+		wait_one(rig, &rest);
+		assert_int_equal(FUTURE_OUTPUT(&rest)->output.crc32c.crc, expected[i]);
+	}
+}
+
+static void test_mover_V7_memcpyv(void **state)
+{
+	struct rig *const rig = *state;
+	enum { SEGMENTS = 20 };
+	unsigned char dest[SEGMENTS][40], src[SEGMENTS][40];
+	struct vdm_segment segments[SEGMENTS];
+
+	for (size_t count = 0; count <= SEGMENTS; count++) {
+		struct vdm_operation_future future = vdm_memcpyv(rig->vdm, segments, count, count % 2 * VDM_F_NO_CACHE_HINT);
+		size_t sum = 0;
+
+		memset(dest, 0, sizeof(dest));
+		for (size_t i = 0; i < count; i++) {
+			memset(src[i], (int)(i + 1), sizeof(src[i]));
+			segments[i] = (struct vdm_segment){dest[count - 1 - i], src[i], (i * 7 + count) % 40};
+			sum += segments[i].n;
+		}
+		wait_one(rig, &future);
+		assert_int_equal(FUTURE_OUTPUT(&future)->type, VDM_OPERATION_MEMCPYV);
+		assert_int_equal(FUTURE_OUTPUT(&future)->result, VDM_SUCCESS);
+		assert_int_equal(FUTURE_OUTPUT(&future)->output.memcpyv.n, sum);
+		for (size_t i = 0; i < count; i++) {
+			unsigned char *const to = segments[i].dest;
+
+			assert_true(kit_all_bytes_are(to, (unsigned char)(i + 1), segments[i].n));
+			assert_true(kit_all_bytes_are(to + segments[i].n, 0, 40 - segments[i].n));
+		}
+	}
+}
+
+/* One of each kind, one whose flags are not known, and a batch, which does not belong there. */
+static void test_mover_V7_batch(void **state)
+{
+	struct rig *const rig = *state;
+	enum { COUNT = 8 };
+	static const unsigned char expected[5] = {1, 1, 2, 3, 0};
+	unsigned char src[50], dest[5][50];
+	struct vdm_operation operations[COUNT];
+	struct vdm_operation_output outputs[COUNT];
+
+	memset(src, 1, sizeof(src));
+	memset(dest, 0, sizeof(dest));
+	operations[0] = vdm_operation_memcpy(dest[0], src, 50, 0);
+	operations[1] = vdm_operation_memmove(dest[1], src, 50, 0);
+	operations[2] = vdm_operation_memset(dest[2], 2, 50, 0);
+	operations[3] = vdm_operation_fill(dest[3], UINT64_C(0x0303030303030303), 50, 0);
+	operations[4] = vdm_operation_compare(src, src + 1, 49, 0);
+	operations[5] = vdm_operation_crc32c("123456789", 9, 0, 0);
+	operations[6] = vdm_operation_memcpy(dest[4], src, 50, UINT64_MAX);
+	operations[7] = vdm_operation_batch(operations, outputs, 1, 0);
+	struct vdm_operation_future future = vdm_batch(rig->vdm, operations, outputs, COUNT, 0);
+	wait_one(rig, &future);
+	assert_int_equal(FUTURE_OUTPUT(&future)->type, VDM_OPERATION_BATCH);
+	assert_int_equal(FUTURE_OUTPUT(&future)->result, VDM_ERROR_JOB_CORRUPTED);
+	assert_int_equal(FUTURE_OUTPUT(&future)->output.batch.failed, 2);
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(outputs[i].type, operations[i].type);
+		assert_int_equal(outputs[i].result, i < 6 ? VDM_SUCCESS : VDM_ERROR_JOB_CORRUPTED);
+	}
+	assert_int_equal(outputs[4].output.compare.offset, 49);
+	assert_int_equal(outputs[5].output.crc32c.crc, 0xe3069283U);
+	for (unsigned i = 0; i < 5; i++)
+		assert_true(kit_all_bytes_are(dest[i], expected[i], 50));
+	future = vdm_batch(rig->vdm, operations, outputs, 6, 0);
+	wait_one(rig, &future);
+	assert_int_equal(FUTURE_OUTPUT(&future)->result, VDM_SUCCESS);
+	assert_int_equal(FUTURE_OUTPUT(&future)->output.batch.failed, 0);
+	future = vdm_batch(rig->vdm, NULL, NULL, 0, 0);
+	wait_one(rig, &future);
+	assert_int_equal(FUTURE_OUTPUT(&future)->result, VDM_SUCCESS);
+}
+
+/* None of them has flags of its own. */
+static void test_mover_V3_flags_of_what_writes_nothing(void **state)
+{
+	struct rig *const rig = *state;
+	unsigned char bytes[2][8] = {{1}, {2}};
+	const struct vdm_operation inner = vdm_operation_memset(bytes[0], 9, 8, 0);
+	struct vdm_operation_output output = {.type = VDM_OPERATION_FLUSH};
+
+	for (unsigned bit = 0; bit < 64; bit++) {
+		const uint64_t flags = UINT64_C(1) << bit;
+		struct vdm_operation_future refused[] = {vdm_compare(rig->vdm, bytes[0], bytes[1], 8, flags),
+							 vdm_crc32c(rig->vdm, bytes[0], 8, 77, flags),
+							 vdm_batch(rig->vdm, &inner, &output, 1, flags)};
+
+		for (size_t i = 0; i < KIT_COUNT(refused); i++) {
+			wait_one(rig, &refused[i]);
+			assert_int_equal(FUTURE_OUTPUT(&refused[i])->result, VDM_ERROR_JOB_CORRUPTED);
+		}
+		assert_int_equal(FUTURE_OUTPUT(&refused[0])->output.compare.offset, 8);
+		assert_int_equal(FUTURE_OUTPUT(&refused[1])->output.crc32c.crc, 77);
+		assert_int_equal(FUTURE_OUTPUT(&refused[2])->output.batch.failed, 1);
+		assert_int_equal(output.type, VDM_OPERATION_FLUSH);
+		assert_int_equal(bytes[0][0], 1);
+	}
+}
+
+/* ---- V.6: cancelled -------------------------------------------------------------------------- */
+
+static void test_mover_V6_cancelled_before_the_first_poll_does_nothing(void **state)
+{
+	struct rig *const rig = *state;
+	unsigned char dest[16], src[16];
+
+	memset(dest, 1, sizeof(dest));
+	memset(src, 2, sizeof(src));
+	for (unsigned turn = 0; turn < 300; turn++) {
+		struct vdm_operation_future future = vdm_memcpy(rig->vdm, dest, src, sizeof(dest), 0);
+
+		future_cancel(FUTURE_AS_RUNNABLE(&future));
+		wait_one(rig, &future);
+		assert_true(future_is_cancelled(FUTURE_AS_RUNNABLE(&future)));
+		assert_output(&future, VDM_OPERATION_MEMCPY, dest, VDM_ERROR_CANCELLED);
+		assert_true(kit_all_bytes_are(dest, 1, sizeof(dest)));
 	}
 }
 
@@ -626,6 +820,14 @@ static void test_mover_four_threads_share_it(void **state)
 		MOVER_TEST(test_mover_V3_unknown_operations, setup, teardown),                     \
 		MOVER_TEST(test_mover_zero_bytes_touch_nothing, setup, teardown),                  \
 		MOVER_TEST(test_mover_capabilities, setup, teardown),                              \
+		MOVER_TEST(test_mover_V3_flags_of_what_writes_nothing, setup, teardown),           \
+		MOVER_TEST(test_mover_V6_cancelled_before_the_first_poll_does_nothing, setup,      \
+			   teardown),                                                              \
+		MOVER_TEST(test_mover_V7_fill, setup, teardown),                                   \
+		MOVER_TEST(test_mover_V7_compare, setup, teardown),                                \
+		MOVER_TEST(test_mover_V7_crc32c, setup, teardown),                                 \
+		MOVER_TEST(test_mover_V7_memcpyv, setup, teardown),                                \
+		MOVER_TEST(test_mover_V7_batch, setup, teardown),                                  \
 		MOVER_TEST(test_mover_V4_a_completion_makes_room_for_one, setup, teardown),        \
 		MOVER_TEST(test_mover_V4_a_completion_on_another_thread_makes_room, setup,         \
 			   teardown),                                                              \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * test_mover_threads.c: the mover with worker threads: T.1 to T.4, and V.1 to V.5 with each
+ * test_mover_threads.c: the mover with worker threads: T.1 to T.5, and V.1 to V.7 with each
  * notifier.
  *
  * Method: the tests of every mover (test_mover_kit.h) with a small, a middle and a large queue; a
@@ -15,17 +15,29 @@
 
 /* ---- rigs ------------------------------------------------------------------------------------ */
 
-static struct rig *rig_new(size_t threads, size_t queue, enum future_notifier_type notifier)
+static struct rig *rig_of(const struct data_mover_threads_cfg *cfg)
 {
 	struct rig *const rig = kit_zeroed(1, sizeof(*rig));
 
 	rig->runtime = runtime_new();
-	rig->mover = data_mover_threads_new(threads, queue, notifier);
+	rig->mover = data_mover_threads_new_cfg(cfg);
 	assert_non_null(rig->runtime);
 	assert_non_null(rig->mover);
 	rig->vdm = data_mover_threads_get_vdm(rig->mover);
 	rig->is_async = 1;
 	return rig;
+}
+
+/* What is small goes through the queue too. */
+static struct rig *rig_new(size_t threads, size_t queue, enum future_notifier_type notifier)
+{
+	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+
+	cfg.threads = threads;
+	cfg.queue = queue;
+	cfg.notifier = notifier;
+	cfg.inline_max = 0;
+	return rig_of(&cfg);
 }
 
 static void rig_delete(struct rig *rig)
@@ -121,6 +133,46 @@ static void *count_copies_slowly(void *dst, const void *src, size_t n, unsigned 
 {
 	kit_sleep_us(200);
 	return count_copies(dst, src, n, flags);
+}
+
+/* Those of the user say what they saw. */
+static struct {
+	hl_u32 copies, moves, sets;
+	hl_u32 n, flags;
+} seen;
+
+static void *seeing_copy(void *dst, const void *src, size_t n, unsigned flags)
+{
+	hl_u32_fetch_add_relaxed(&seen.copies, 1);
+	hl_u32_store_relaxed(&seen.n, (uint32_t)n);
+	hl_u32_store_relaxed(&seen.flags, flags);
+	memcpy(dst, src, n);
+	return NULL;
+}
+
+static void *seeing_move(void *dst, const void *src, size_t n, unsigned flags)
+{
+	hl_u32_fetch_add_relaxed(&seen.moves, 1);
+	hl_u32_store_relaxed(&seen.n, (uint32_t)n);
+	hl_u32_store_relaxed(&seen.flags, flags);
+	memmove(dst, src, n);
+	return NULL;
+}
+
+static void *seeing_set(void *str, int c, size_t n, unsigned flags)
+{
+	hl_u32_fetch_add_relaxed(&seen.sets, 1);
+	hl_u32_store_relaxed(&seen.n, (uint32_t)n);
+	hl_u32_store_relaxed(&seen.flags, flags);
+	memset(str, c, n);
+	return NULL;
+}
+
+static void set_functions(struct rig *rig, int own)
+{
+	data_mover_threads_set_memcpy_fn(rig->mover, own ? NULL : seeing_copy);
+	data_mover_threads_set_memmove_fn(rig->mover, own ? NULL : seeing_move);
+	data_mover_threads_set_memset_fn(rig->mover, own ? NULL : seeing_set);
 }
 
 /* One copy of 64 bytes and what it needs. */
@@ -682,6 +734,422 @@ static void test_T1_a_burst_wakes_as_many_workers_as_it_needs(void **state)
 	rig_delete(rig);
 }
 
+/* ---- small ones ------------------------------------------------------------------------------ */
+
+static struct data_mover_threads_counts counters_of(struct rig *rig)
+{
+	struct data_mover_threads_counts counters;
+
+	data_mover_threads_counters(rig->mover, &counters);
+	return counters;
+}
+
+static struct rig *rig_default(void)
+{
+	const struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+
+	return rig_of(&cfg);
+}
+
+static int setup_default(void **state)
+{
+	*state = rig_default();
+	return 0;
+}
+
+static int is_done_at_once(struct rig *rig, struct vdm_operation operation)
+{
+	const uint64_t before = counters_of(rig).inlined;
+	struct vdm_operation_future future = vdm_operation_future_new(rig->vdm, operation);
+	hl_u32 wakes = {0};
+	struct future_notifier notifier = kit_notifier(&wakes);
+	const int is_complete = future_poll(FUTURE_AS_RUNNABLE(&future), &notifier) == FUTURE_STATE_COMPLETE;
+	const uint64_t inlined = counters_of(rig).inlined - before;
+
+	wait_one(rig, &future);
+	assert_int_equal(FUTURE_OUTPUT(&future)->result, VDM_SUCCESS);
+	if (inlined == 1) {
+		assert_true(is_complete);
+		assert_int_equal(notifier.notifier_used, FUTURE_NOTIFIER_NONE);
+	}
+	return (int)inlined;
+}
+
+/* The polling thread does what has inline_max bytes or less. The counters tell, since a worker may be as fast. */
+static void test_threads_small_ones_are_done_in_the_poll(void **state)
+{
+	enum { MOST = 1000 };
+	static unsigned char dest[MOST + 1], src[MOST + 1];
+	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+
+	(void)state;
+	cfg.inline_max = MOST;
+	struct rig *const rig = rig_of(&cfg);
+	for (size_t n = 0; n <= MOST + 1; n += n == 0 ? 1 : n == MOST ? 1 : MOST - 1) {
+		assert_int_equal(is_done_at_once(rig, vdm_operation_memcpy(dest, src, n, 0)), n <= MOST);
+		assert_int_equal(is_done_at_once(rig, vdm_operation_memcpy(dest, src, n, VDM_F_NO_CACHE_HINT)), n <= MOST);
+		assert_int_equal(is_done_at_once(rig, vdm_operation_memmove(dest, src, n, 0)), n <= MOST);
+		assert_int_equal(is_done_at_once(rig, vdm_operation_memset(dest, 1, n, 0)), n <= MOST);
+		assert_int_equal(is_done_at_once(rig, vdm_operation_fill(dest, 1, n, 0)), n <= MOST);
+		assert_int_equal(is_done_at_once(rig, vdm_operation_compare(dest, src, n, 0)), n <= MOST);
+		assert_int_equal(is_done_at_once(rig, vdm_operation_crc32c(src, n, 0, 0)), n <= MOST);
+	}
+	rig_delete(rig);
+}
+
+/* What belongs to a batch, or to a vdm_memcpyv(), counts 64 bytes more. */
+static void test_threads_small_batches_are_done_in_the_poll(void **state)
+{
+	enum { COUNT = 10 };
+	unsigned char dest[COUNT][36], src[36];
+	struct vdm_operation operations[COUNT];
+	struct vdm_operation_output outputs[COUNT];
+	struct vdm_segment segments[COUNT];
+	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+
+	(void)state;
+	memset(src, 1, sizeof(src));
+	cfg.inline_max = COUNT * (36 + 64);
+	for (unsigned less = 0; less < 2; less++) {
+		cfg.inline_max -= less;
+		struct rig *const rig = rig_of(&cfg);
+
+		for (size_t i = 0; i < COUNT; i++) {
+			operations[i] = vdm_operation_memcpy(dest[i], src, 36, 0);
+			segments[i] = (struct vdm_segment){dest[i], src, 36};
+		}
+		assert_int_equal(is_done_at_once(rig, vdm_operation_batch(operations, outputs, COUNT, 0)), !less);
+		assert_int_equal(is_done_at_once(rig, vdm_operation_memcpyv(segments, COUNT, 0)), !less);
+		assert_int_equal(is_done_at_once(rig, vdm_operation_batch(operations, outputs, COUNT - 1, 0)), 1);
+		assert_int_equal(is_done_at_once(rig, vdm_operation_memcpyv(segments, COUNT - 1, 0)), 1);
+		rig_delete(rig);
+	}
+}
+
+/* A function of the user's is a worker's, however small the operation is: it may block. */
+static void test_threads_functions_of_the_user_are_never_called_in_the_poll(void **state)
+{
+	struct rig *const rig = rig_default();
+	unsigned char dest[8] = {0}, src[8] = {0};
+	const struct vdm_segment segment = {dest, src, 8};
+	const struct vdm_operation inner = vdm_operation_memset(dest, 1, 8, 0);
+	struct vdm_operation_output output;
+
+	(void)state;
+	set_functions(rig, 0);
+	assert_false(is_done_at_once(rig, vdm_operation_memcpy(dest, src, 8, 0)));
+	assert_false(is_done_at_once(rig, vdm_operation_memmove(dest, src, 8, 0)));
+	assert_false(is_done_at_once(rig, vdm_operation_memset(dest, 1, 8, 0)));
+	assert_false(is_done_at_once(rig, vdm_operation_memcpyv(&segment, 1, 0)));
+	assert_false(is_done_at_once(rig, vdm_operation_batch(&inner, &output, 1, 0)));
+	assert_true(is_done_at_once(rig, vdm_operation_fill(dest, 1, 8, 0)));
+	set_functions(rig, 1);
+	assert_true(is_done_at_once(rig, vdm_operation_memcpy(dest, src, 8, 0)));
+	rig_delete(rig);
+}
+
+/* ---- T.5: pieces ----------------------------------------------------------------------------- */
+
+#define PIECE 4096 /* no piece is smaller; they begin at pages */
+
+static struct rig *rig_of_pieces(size_t threads, size_t queue)
+{
+	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+
+	cfg.threads = threads;
+	cfg.queue = queue;
+	cfg.inline_max = 0;
+	cfg.split_min = PIECE;
+	return rig_of(&cfg);
+}
+
+static int is_split(struct rig *rig, struct vdm_operation operation)
+{
+	const uint64_t before = counters_of(rig).split;
+	struct vdm_operation_future future = vdm_operation_future_new(rig->vdm, operation);
+
+	wait_one(rig, &future);
+	assert_int_equal(FUTURE_OUTPUT(&future)->result, VDM_SUCCESS);
+	return counters_of(rig).split != before;
+}
+
+/* Every kind, around the sizes at which the number of pieces changes, at any place; what lies around stays. */
+static void test_T5_pieces_make_the_whole(void **state)
+{
+	enum { AREA = 40 * PIECE };
+	unsigned char *const area = kit_zeroed(1, AREA);
+	unsigned char *const expected = kit_zeroed(1, AREA);
+	uint64_t random = kit_seed();
+
+	(void)state;
+	for (size_t threads = 2; threads <= 4; threads++) {
+		struct rig *const rig = rig_of_pieces(threads, threads - 1);
+
+		for (unsigned turn = 0; turn < KIT_REPEAT(200); turn++) {
+			const size_t n = (2 + turn % 17) * PIECE + kit_random_below(&random, 3) - 1;
+			const size_t to = kit_random_below(&random, 2 * PIECE), from = AREA - n;
+			const uint64_t flags = turn % 5 == 0 ? VDM_F_NO_CACHE_HINT : 0;
+			unsigned char *const dest = area + to;
+
+			kit_fill_randomly(area, AREA, &random);
+			memcpy(expected, area, AREA);
+			switch (turn % 4) {
+			case 0:
+				memcpy(expected + to, expected + from, n);
+				assert_true(is_split(rig, vdm_operation_memcpy(dest, area + from, n, flags)) || n < 2 * PIECE);
+				break;
+			case 1:
+				memmove(expected + to, expected + from, n);
+				assert_true(is_split(rig, vdm_operation_memmove(dest, area + from, n, flags)) || n < 2 * PIECE);
+				break;
+			case 2:
+				memset(expected + to, 0x1fe, n);
+				assert_true(is_split(rig, vdm_operation_memset(dest, 0x1fe, n, flags)) || n < 2 * PIECE);
+				break;
+			default:
+				for (size_t i = 0; i < n; i++)
+					expected[to + i] = (unsigned char)(8 - i % 8);
+				uint64_t pattern;
+				memcpy(&pattern, "\10\7\6\5\4\3\2\1", 8);
+				assert_true(is_split(rig, vdm_operation_fill(dest, pattern, n, flags)) || n < 2 * PIECE);
+			}
+			assert_true(kit_equal(area, expected, AREA));
+		}
+		rig_delete(rig);
+	}
+	free(area);
+	free(expected);
+}
+
+static void test_T5_what_is_done_as_a_whole(void **state)
+{
+	enum { N = 8 * PIECE };
+	unsigned char *const area = kit_zeroed(1, 2 * N);
+	unsigned char *const expected = kit_zeroed(1, 2 * N);
+	struct rig *const rig = rig_of_pieces(3, 64);
+	struct rig *const alone = rig_of_pieces(1, 64);
+	uint64_t random = kit_seed();
+
+	(void)state;
+	kit_fill_randomly(area, 2 * N, &random);
+	memcpy(expected, area, 2 * N);
+	memmove(expected + PIECE, expected, N);
+	assert_false(is_split(rig, vdm_operation_memmove(area + PIECE, area, N, 0)));
+	assert_true(kit_equal(area, expected, 2 * N));
+	memmove(expected, expected + 1, N);
+	assert_false(is_split(rig, vdm_operation_memmove(area, area + 1, N, 0)));
+	assert_true(kit_equal(area, expected, 2 * N));
+	assert_false(is_split(rig, vdm_operation_compare(area, area + N, N, 0)));
+	assert_false(is_split(rig, vdm_operation_crc32c(area, N, 0, 0)));
+	assert_false(is_split(rig, vdm_operation_memcpy(area, area + N, 2 * PIECE - 1, 0)));
+	assert_true(is_split(rig, vdm_operation_memcpy(area, area + N, 2 * PIECE, 0)));
+	/* one worker has nobody to share with, and a function of the user's gets all of it */
+	assert_false(is_split(alone, vdm_operation_memcpy(area, area + N, N, 0)));
+	set_functions(rig, 0);
+	assert_false(is_split(rig, vdm_operation_memcpy(area, area + N, N, 0)));
+	assert_int_equal(hl_u32_load_relaxed(&seen.n), N);
+	rig_delete(rig);
+	rig_delete(alone);
+	free(area);
+	free(expected);
+}
+
+/* Nothing is written, and it is refused once, although it is large. */
+static void test_T5_large_ones_are_refused_as_a_whole(void **state)
+{
+	enum { N = 8 * PIECE };
+	unsigned char *const area = kit_zeroed(1, 2 * N);
+	struct rig *const rig = rig_of_pieces(3, 64);
+	struct vdm_operation_future future = vdm_memcpy(rig->vdm, area, area + N, N, 1U << 5);
+
+	(void)state;
+	memset(area + N, 1, N);
+	wait_one(rig, &future);
+	assert_output(&future, VDM_OPERATION_MEMCPY, area, VDM_ERROR_JOB_CORRUPTED);
+	assert_true(kit_all_bytes_are(area, 0, N));
+	assert_int_equal(counters_of(rig).split, 0);
+	rig_delete(rig);
+	free(area);
+}
+
+static void test_T5_batches_and_segments(void **state)
+{
+	enum { COUNT = 100, N = 500 };
+	unsigned char(*const dest)[N] = kit_zeroed(COUNT, N);
+	unsigned char(*const src)[N] = kit_zeroed(COUNT, N);
+	struct vdm_operation operations[COUNT];
+	struct vdm_operation_output outputs[COUNT];
+	struct vdm_segment segments[COUNT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++) {
+		memset(src[i], (int)i, N);
+		operations[i] = vdm_operation_memcpy(dest[i], src[i], N, i % 10 == 9 ? UINT64_MAX : 0);
+		segments[i] = (struct vdm_segment){dest[i], src[i], N};
+	}
+	for (size_t threads = 1; threads <= 4; threads++) {
+		struct rig *const rig = rig_of_pieces(threads, 2);
+		struct vdm_operation_future batch = vdm_batch(rig->vdm, operations, outputs, COUNT, 0);
+		struct vdm_operation_future copies = vdm_memcpyv(rig->vdm, segments, COUNT, 0);
+
+		memset(dest, 0xff, (size_t)COUNT * N);
+		memset(outputs, 0xff, sizeof(outputs));
+		wait_one(rig, &batch);
+		assert_int_equal(FUTURE_OUTPUT(&batch)->result, VDM_ERROR_JOB_CORRUPTED);
+		assert_int_equal(FUTURE_OUTPUT(&batch)->output.batch.failed, COUNT / 10);
+		for (size_t i = 0; i < COUNT; i++) {
+			assert_int_equal(outputs[i].result, i % 10 == 9 ? VDM_ERROR_JOB_CORRUPTED : VDM_SUCCESS);
+			assert_ptr_equal(outputs[i].output.memcpy.dest, dest[i]);
+			assert_true(kit_all_bytes_are(dest[i], i % 10 == 9 ? 0xff : (unsigned char)i, N));
+		}
+		wait_one(rig, &copies);
+		assert_int_equal(FUTURE_OUTPUT(&copies)->result, VDM_SUCCESS);
+		assert_int_equal(FUTURE_OUTPUT(&copies)->output.memcpyv.n, (size_t)COUNT * N);
+		assert_true(kit_equal(dest, src, (size_t)COUNT * N));
+		assert_int_equal(counters_of(rig).split, threads > 1 ? 2 : 0);
+		rig_delete(rig);
+	}
+	free(dest);
+	free(src);
+}
+
+/* So large that stores go past the caches and pieces begin at large pages. */
+static void test_T5_very_large_ones(void **state)
+{
+	enum { N = (17 << 20) + 123, AROUND = 1000 };
+	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+	unsigned char *const src = kit_zeroed(1, N);
+	unsigned char *const dest = kit_zeroed(1, N + 2 * AROUND);
+	uint64_t random = kit_seed();
+
+	(void)state;
+	cfg.threads = 2;
+	struct rig *const rig = rig_of(&cfg);
+	kit_fill_randomly(src, N, &random);
+	assert_true(is_split(rig, vdm_operation_memcpy(dest + AROUND, src, N, 0)));
+	assert_true(kit_equal(dest + AROUND, src, N));
+	assert_true(is_split(rig, vdm_operation_memset(dest + AROUND, 5, N, 0)));
+	assert_true(kit_all_bytes_are(dest + AROUND, 5, N));
+	assert_true(is_split(rig, vdm_operation_memmove(dest + AROUND, src, N, 0)));
+	assert_true(kit_equal(dest + AROUND, src, N));
+	assert_true(is_split(rig, vdm_operation_fill(dest + AROUND, UINT64_C(0x0606060606060606), N, 0)));
+	assert_true(kit_all_bytes_are(dest + AROUND, 6, N));
+	assert_true(kit_all_bytes_are(dest, 0, AROUND));
+	assert_true(kit_all_bytes_are(dest + AROUND + N, 0, AROUND));
+	rig_delete(rig);
+	free(src);
+	free(dest);
+}
+
+struct piece_user {
+	struct rig *rig;
+	unsigned id;
+	size_t wrong;
+};
+
+/* Copies in pieces, several in flight, through a queue that is often full. */
+static void *piece_user_run(void *arg)
+{
+	enum { IN_FLIGHT = 3, N = 6 * PIECE };
+	struct piece_user *const user = arg;
+	unsigned char *const areas = calloc(2 * IN_FLIGHT, N);
+	struct vdm_operation_future futures[IN_FLIGHT];
+
+	for (unsigned turn = 0; areas != NULL && turn < KIT_REPEAT(300); turn++) {
+		unsigned left = IN_FLIGHT;
+
+		for (size_t i = 0; i < IN_FLIGHT; i++) {
+			memset(areas + 2 * i * N, (int)(user->id * 50 + turn + i), N);
+			futures[i] = vdm_memcpy(user->rig->vdm, areas + (2 * i + 1) * N, areas + 2 * i * N, N, 0);
+		}
+		while (left > 0) {
+			left = 0;
+			for (size_t i = 0; i < IN_FLIGHT; i++)
+				left += future_poll(FUTURE_AS_RUNNABLE(&futures[i]), NULL) != FUTURE_STATE_COMPLETE;
+			sched_yield();
+		}
+		for (size_t i = 0; i < IN_FLIGHT; i++)
+			user->wrong += !kit_equal(areas + (2 * i + 1) * N, areas + 2 * i * N, N);
+	}
+	user->wrong += areas == NULL;
+	free(areas);
+	return NULL;
+}
+
+static void test_T5_stress_of_pieces(void **state)
+{
+	struct rig *const rig = rig_of_pieces(3, 4);
+	struct piece_user users[2];
+	pthread_t threads[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		users[i] = (struct piece_user){rig, i, 0};
+		threads[i] = kit_start(piece_user_run, &users[i]);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		kit_join(threads[i]);
+		assert_int_equal(users[i].wrong, 0);
+	}
+	rig_delete(rig);
+}
+
+/* ---- counters -------------------------------------------------------------------------------- */
+
+static void test_threads_counters(void **state)
+{
+	static unsigned char dest[100], src[100];
+	struct rig *const rig = rig_new(1, 2, FUTURE_NOTIFIER_WAKER);
+	struct rig *const small = rig_default();
+	struct one_copy copies[4];
+
+	(void)state;
+	assert_int_equal(counters_of(rig).operations, 0);
+	kit_sleep_us(20000);
+	gate_close(rig);
+	for (size_t i = 0; i < 4; i++)
+		one_copy_init(&copies[i], rig, (unsigned char)i);
+	assert_int_equal(count_running(copies, 1), 1);
+	kit_wait_for(&gate.entered, 1); /* so that the queue is empty */
+	assert_int_equal(count_running(copies, 4), 3);
+	assert_int_equal(counters_of(rig).operations, 3);
+	assert_int_equal(counters_of(rig).queue_full, 1);
+	gate_permit(4);
+	for (size_t i = 0; i < 4; i++)
+		one_copy_finish(&copies[i]);
+	assert_int_equal(counters_of(rig).operations, 4);
+	assert_int_equal(counters_of(rig).bytes, 4 * sizeof(copies[0].dest));
+	assert_int_equal(counters_of(rig).inlined, 0);
+	assert_true(counters_of(rig).sleeps >= counters_of(rig).wakes);
+	for (uint64_t i = 1; i <= 300; i++) {
+		struct vdm_operation_future future = vdm_memcpy(small->vdm, dest, src, sizeof(src), 0);
+
+		FUTURE_BUSY_POLL(&future);
+		assert_int_equal(counters_of(small).operations, i);
+		assert_int_equal(counters_of(small).bytes, i * sizeof(src));
+		assert_int_equal(counters_of(small).inlined, i);
+	}
+	rig_delete(rig);
+	rig_delete(small);
+}
+
+/* A worker that sleeps is woken by a system call, and both are counted. */
+static void test_threads_counters_of_sleep_and_wake(void **state)
+{
+	struct rig *const rig = rig_new(1, 2, FUTURE_NOTIFIER_WAKER);
+	struct one_copy copy;
+
+	(void)state;
+	for (uint64_t turn = 1; turn <= 20; turn++) {
+		while (counters_of(rig).sleeps < turn)
+			kit_sleep_us(100);
+		one_copy_init(&copy, rig, 1);
+		one_copy_finish(&copy);
+		assert_true(counters_of(rig).wakes >= turn);
+	}
+	rig_delete(rig);
+}
+
 /* ---- T.4: delete ----------------------------------------------------------------------------- */
 
 static void test_T4_delete_does_what_is_queued(void **state)
@@ -712,45 +1180,6 @@ static void test_T4_delete_does_what_is_queued(void **state)
 }
 
 /* ---- the user's functions -------------------------------------------------------------------- */
-
-static struct {
-	hl_u32 copies, moves, sets;
-	hl_u32 n, flags;
-} seen;
-
-static void *seeing_copy(void *dst, const void *src, size_t n, unsigned flags)
-{
-	hl_u32_fetch_add_relaxed(&seen.copies, 1);
-	hl_u32_store_relaxed(&seen.n, (uint32_t)n);
-	hl_u32_store_relaxed(&seen.flags, flags);
-	memcpy(dst, src, n);
-	return NULL;
-}
-
-static void *seeing_move(void *dst, const void *src, size_t n, unsigned flags)
-{
-	hl_u32_fetch_add_relaxed(&seen.moves, 1);
-	hl_u32_store_relaxed(&seen.n, (uint32_t)n);
-	hl_u32_store_relaxed(&seen.flags, flags);
-	memmove(dst, src, n);
-	return NULL;
-}
-
-static void *seeing_set(void *str, int c, size_t n, unsigned flags)
-{
-	hl_u32_fetch_add_relaxed(&seen.sets, 1);
-	hl_u32_store_relaxed(&seen.n, (uint32_t)n);
-	hl_u32_store_relaxed(&seen.flags, flags);
-	memset(str, c, n);
-	return NULL;
-}
-
-static void set_functions(struct rig *rig, int own)
-{
-	data_mover_threads_set_memcpy_fn(rig->mover, own ? NULL : seeing_copy);
-	data_mover_threads_set_memmove_fn(rig->mover, own ? NULL : seeing_move);
-	data_mover_threads_set_memset_fn(rig->mover, own ? NULL : seeing_set);
-}
 
 static void assert_seen(uint32_t copies, uint32_t moves, uint32_t sets)
 {
@@ -859,6 +1288,19 @@ int main(void)
 		cmocka_unit_test(test_T1_stress_of_push_and_last_look),
 		cmocka_unit_test(test_T1_a_burst_wakes_as_many_workers_as_it_needs),
 		MOVER_TEST(test_T1_one_that_blocks_does_not_block_others, setup_waker, teardown),
+		MOVER_TESTS(setup_default, teardown),
+		MOVER_LONG_TESTS(setup_default, teardown),
+		cmocka_unit_test(test_threads_small_ones_are_done_in_the_poll),
+		cmocka_unit_test(test_threads_small_batches_are_done_in_the_poll),
+		cmocka_unit_test(test_threads_functions_of_the_user_are_never_called_in_the_poll),
+		cmocka_unit_test(test_T5_pieces_make_the_whole),
+		cmocka_unit_test(test_T5_what_is_done_as_a_whole),
+		cmocka_unit_test(test_T5_large_ones_are_refused_as_a_whole),
+		cmocka_unit_test(test_T5_batches_and_segments),
+		cmocka_unit_test(test_T5_very_large_ones),
+		cmocka_unit_test(test_T5_stress_of_pieces),
+		cmocka_unit_test(test_threads_counters),
+		cmocka_unit_test(test_threads_counters_of_sleep_and_wake),
 		cmocka_unit_test(test_T4_delete_does_what_is_queued),
 		MOVER_TEST(test_threads_functions_of_the_user, setup_waker, teardown),
 		MOVER_TEST(test_threads_functions_of_the_user, setup_none, teardown),

@@ -30,12 +30,17 @@
  *   M.6  An operation that is not OK has no effect. Its output holds nothing but the status (get_copy
  *        with MOVER_ERROR: the buffer's content is undefined).
  *   M.7  What was written before a put's first poll is visible to a get that sees the value.
+ *   M.8  An operation that is cancelled (future_cancel()) and polled to its end either comes out as if nobody had asked, or is
+ *        CANCELLED, which future_is_cancelled() tells as well: then M.6 holds, and no block, pin or cell of it is left. A copy that the
+ *        mover has is waited for.
+ *   M.9  A put or remove takes effect in one poll, its last; until then it can be cancelled. A get can until its copy has begun, a
+ *        lookup until its first poll.
  *
  * Which calls may run together: all futures, from any number of threads, each thread with a runtime of its own (or without
  * one), and foreach, count and capacity. Not async_hash_map_delete() with anything.
  *
- * Dropping: an operation that was polled must be polled until it is complete. Otherwise what it holds stays held: a
- * reader's mark on a value until the map is deleted, the block of a put for ever.
+ * Dropping: an operation that was polled must be polled until it is complete; future_cancel() makes that soon. Otherwise what it
+ * holds stays held: a reader's mark on a value until the map is deleted, the block of a put for ever.
  */
 #ifndef HASHLOOM_ASYNC_HASH_MAP_H
 #define HASHLOOM_ASYNC_HASH_MAP_H
@@ -59,7 +64,8 @@ struct async_hash_map;
 	X(ASYNC_HASH_MAP_NO_MEMORY, "no memory")                                                   \
 	X(ASYNC_HASH_MAP_INVALID_KEY, "invalid key")                                               \
 	X(ASYNC_HASH_MAP_MOVER_ERROR, "mover error")                                               \
-	X(ASYNC_HASH_MAP_INCOMPLETE, "incomplete") /* the future was not polled to its end */
+	X(ASYNC_HASH_MAP_INCOMPLETE, "incomplete") /* the future was not polled to its end */      \
+	X(ASYNC_HASH_MAP_CANCELLED, "cancelled")   /* M.8 */
 
 enum async_hash_map_status {
 #define HL_STATUS_ENUM(name, text) name,
@@ -209,7 +215,7 @@ struct async_hash_map_put_data {
 };
 
 struct async_hash_map_put_output {
-	enum async_hash_map_status status; /* OK, EXISTS, FULL, NO_MEMORY, INVALID_KEY, MOVER_ERROR */
+	enum async_hash_map_status status; /* OK, EXISTS, FULL, NO_MEMORY, INVALID_KEY, MOVER_ERROR, CANCELLED */
 };
 
 FUTURE(async_hash_map_put_fut, struct async_hash_map_put_data, struct async_hash_map_put_output);
@@ -223,7 +229,7 @@ FUTURE(async_hash_map_put_fut, struct async_hash_map_put_data, struct async_hash
  * size:     bytes, 0 is fine.
  * Returns:  the future, idle. Its output, when complete: status OK; EXISTS; FULL (capacity keys are present, or so many
  *           removed values are still being read that no cell is free); NO_MEMORY (for the block, or the mover holds as many
- *           operations as it can); INVALID_KEY; MOVER_ERROR.
+ *           operations as it can); INVALID_KEY; MOVER_ERROR; CANCELLED (M.8).
  * Threads:  any.  Progress: none here; polls never wait, but may return RUNNING when another thread
  *           is changing the same place of the table.
  * Order:    M.7.  Memory: the block, in a poll.  Cost: one poll with the synchronous mover, two for get and remove on a large table; see make bench.
@@ -243,7 +249,7 @@ struct async_hash_map_get_copy_data {
 };
 
 struct async_hash_map_get_copy_output {
-	enum async_hash_map_status status; /* OK, NOT_FOUND, NO_MEMORY, INVALID_KEY, MOVER_ERROR */
+	enum async_hash_map_status status; /* OK, NOT_FOUND, NO_MEMORY, INVALID_KEY, MOVER_ERROR, CANCELLED */
 	void *value;                       /* the buffer when OK, otherwise NULL */
 	size_t size;                       /* of the whole value */
 	size_t copied;                     /* min(size, buffer_size) */
@@ -270,7 +276,7 @@ struct async_hash_map_remove_data {
 };
 
 struct async_hash_map_remove_output {
-	enum async_hash_map_status status; /* OK, NOT_FOUND, INVALID_KEY */
+	enum async_hash_map_status status; /* OK, NOT_FOUND, INVALID_KEY, CANCELLED */
 	uint64_t key;                      /* the key that was removed */
 	size_t size;                       /* of its value */
 };
@@ -293,7 +299,7 @@ struct async_hash_map_lookup_data {
 };
 
 struct async_hash_map_lookup_output {
-	enum async_hash_map_status status; /* OK, NOT_FOUND, INVALID_KEY */
+	enum async_hash_map_status status; /* OK, NOT_FOUND, INVALID_KEY, CANCELLED */
 	uint32_t id;                       /* of the cell: the same as long as the key stays present */
 	size_t size;                       /* of the value */
 };

@@ -51,7 +51,8 @@
 	X(HASHLOOM_ERROR_INVALID_ARGUMENT, -2, "invalid argument")                                 \
 	X(HASHLOOM_ERROR_INVALID_KEY, -3, "the key is one of the four reserved values")            \
 	X(HASHLOOM_ERROR_FULL, -4, "no room left")                                                 \
-	X(HASHLOOM_ERROR_BUSY, -5, "another thread is changing the same place; try again")
+	X(HASHLOOM_ERROR_BUSY, -5, "another thread is changing the same place; try again")         \
+	X(HASHLOOM_ERROR_CLOSED, -6, "it is being shut down")
 
 enum hashloom_error {
 #define HL_ERROR_ENUM(name, value, text) name = value,

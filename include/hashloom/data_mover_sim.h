@@ -30,7 +30,7 @@
  *        while a waker is being called: then no more is done by these than that they return.
  *   S.3  An operation has its result delay_min to delay_max ticks after the poll that started it.
  *        Without `reorder` it does not have it before one that was started earlier.
- *   S.4  V.1 to V.5 of vdm.h hold. What chance adds are outcomes that they allow; but with
+ *   S.4  V.1 to V.6 of vdm.h hold. What chance adds are outcomes that they allow; but with
  *        DATA_MOVER_SIM_REFUSE_NEW an operation can be refused although there is room (V.4).
  *   S.5  The waker of the last poll counts. It is called on the thread that lets time pass, by one
  *        thread at a time, after the result is visible (but for DATA_MOVER_SIM_WAKE_EARLY), and not any
@@ -107,6 +107,7 @@ struct data_mover_sim_stats {
 	uint64_t done;      /* have a result */
 	uint64_t failed;    /* of these: not VDM_SUCCESS */
 	uint64_t completed; /* seen by a poll */
+	uint64_t cancelled; /* before they were started: with these two all that were made, but for those that are open */
 	uint64_t pieces;    /* moved in several ticks: how many pieces, without the last */
 	uint64_t bytes;     /* copied, set or flushed */
 	uint64_t wakes;     /* calls of wakers, words of pollers set */

@@ -3,9 +3,9 @@
 /*
  * data_mover_sync.h: a mover that does each operation at its first poll, on the polling thread.
  *
- * Supports memcpy, memmove, memset and flush, VDM_F_NO_CACHE_HINT, and VDM_F_MEM_DURABLE where the CPU can
- * flush its caches. It holds at most 65,536 operations of one thread that are made and not complete (V.4; with more than 16 threads some share). One mover
- * may serve any number of threads at once.
+ * Supports all operations of vdm.h, VDM_F_NO_CACHE_HINT, and VDM_F_MEM_DURABLE where the CPU can flush its caches.
+ * It holds at most 65,536 operations of one thread that are made and not complete (V.4; with more than 16 threads some
+ * share). One mover may serve any number of threads at once.
  */
 #ifndef HASHLOOM_DATA_MOVER_SYNC_H
 #define HASHLOOM_DATA_MOVER_SYNC_H

@@ -43,6 +43,33 @@
  *   C.5  A lazy entry is initialised once, also when it is run again. The exception is the entry that sent its chain
  *        back: it is still RUNNING when the chain arrives at it anew, what it was initialised from has been
  *        overtaken, and it is initialised afresh.
+ *   X.1  future_cancel() asks; the polls that follow carry it out. Who cancels goes on polling until the future is complete, and only
+ *        then may free what it works on: a copy in flight is drained, a claimed cell given back.
+ *   X.2  future_is_cancelled() tells of a complete future whether it was cut short. One that completes its work although it was
+ *        asked not to is complete like any other, and its output is valid.
+ *   X.3  A task that knows nothing of cancellation is either never called, if it had not begun, or it runs to its end.
+ *   X.4  A chain that is cancelled cancels the entry that it stands at, and when that one is complete, each later one, in order: those that
+ *        know of cancellation are polled, so that they can give back what they hold; lazy ones not initialised so far are passed over.
+ *        The map of a cancelled entry is not called; that of one which completed is, as in C.3. The chain is cancelled if an entry was.
+ *        An entry that had sent the chain back (C.4), and knows nothing of cancellation, is passed over when the chain arrives at
+ *        it again: what it waits for does not come. Tasks that send back a chain further out ask future_context_is_cancelled(), or that
+ *        chain may not end.
+ *
+ * The states of a future, and who changes them; * is the task's return value, in a poll:
+ *
+ *      FUTURE_INIT ----> IDLE ------ 1* -----> RUNNING ------ 3* ----> COMPLETE <---- FUTURE_INIT_COMPLETE
+ *                       | | ^--2*               | ^--4*                  ^ ^
+ *                       | |                     |                        | |
+ *                       | '------------------- 5* -----------------------' |
+ *             cancel: 6 |                       | cancel: 7                |
+ *                       v                       v                          |
+ *             COMPLETE, cancelled <--- 8* --- asked -------- 9* -----------'
+ *
+ *   1  the task began, and waits              6  it had not begun, and its task knows nothing of cancellation: done
+ *   2  it could not begin yet                 7  noted for the next poll; also of an idle future whose task knows of it
+ *   3  it is done                             8  the task gave back what it held: future_context_cancelled()
+ *   4  it still waits                         9  the task ended its work, since it was nearly done or knows nothing of cancellation
+ *   5  it was done at once
  *
  * Which calls may run together: none on one future (F.4); any on different futures. A waker may be called
  * from any thread at any time (see struct future_waker).
@@ -119,7 +146,8 @@ struct future_notifier {
 };
 
 enum future_property {
-	FUTURE_PROPERTY_ASYNC, /* the work goes on while nobody polls */
+	FUTURE_PROPERTY_ASYNC,  /* the work goes on while nobody polls */
+	FUTURE_PROPERTY_CANCEL, /* the task asks future_context_is_cancelled() at each poll, before it begins, too */
 };
 
 /*
@@ -151,6 +179,8 @@ struct future {
 #define HL_FUTURE_OUTPUT_GAP_SHIFT 12
 #define HL_FUTURE_OUTPUT_GAP_MASK 0x7fffU
 #define HL_FUTURE_ALIGNMENT_MAX 32768
+#define HL_FUTURE_CANCEL (1U << 28)    /* future_cancel() has asked */
+#define HL_FUTURE_CANCELLED (1U << 29) /* complete, cut short */
 #define HL_FUTURE_IN_WAIT (1U << 30)   /* a runtime waits for it: see runtime.c */
 #define HL_FUTURE_WENT_ON (1U << 31)   /* the last poll of this chain finished an entry and then stopped at another */
 
@@ -268,6 +298,62 @@ static inline enum future_state future_poll(struct future *future, struct future
 static inline int future_has_property(struct future *future, enum future_property property)
 {
 	return future->has_property == NULL ? 0 : future->has_property(future, property);
+}
+
+/* ---- cancellation -------------------------------------------------------------------------------- */
+
+/*
+ * future_cancel: asks a future to end early. Go on polling it until it is complete.
+ * future:   initialised; may be complete: then nothing happens. May be asked again.
+ * Returns:  nothing; the state may be COMPLETE now (transition 6).
+ * Threads:  as future_poll: not while somebody else polls it (a task that was spawned: runtime_cancel()).
+ * Progress: wait-free.  Order: none.  Memory: none.  Cost: a call of has_property at most.
+ * Lifetime: none; what the future works on must stay until it is complete.
+ */
+static inline void future_cancel(struct future *future)
+{
+	if (future->context.state == FUTURE_STATE_COMPLETE)
+		return;
+	future->context.padding |= HL_FUTURE_CANCEL;
+	if (future->context.state != FUTURE_STATE_IDLE || future_has_property(future, FUTURE_PROPERTY_CANCEL) == 1)
+		return;
+	future->context.padding |= HL_FUTURE_CANCELLED;
+	future->context.state = FUTURE_STATE_COMPLETE;
+}
+
+/*
+ * future_is_cancelled: whether a future ended because of future_cancel(), before its work was done.
+ * future:   initialised.
+ * Returns:  1: it did, its output is what its task says for this case, or as the caller left it; 0: it is not complete, or not cancelled.
+ * Threads:  as future_poll.  Progress: wait-free.  Order: none.  Memory: none.  Cost: a load.  Lifetime: none.
+ */
+static inline int future_is_cancelled(const struct future *future)
+{
+	/* a chain notes an entry that was cancelled before it is complete itself */
+	return future->context.state == FUTURE_STATE_COMPLETE && (future->context.padding & HL_FUTURE_CANCELLED) != 0;
+}
+
+/*
+ * future_context_is_cancelled: for a task: whether its future was asked to end.
+ * context:  the context that the task was given.
+ * Returns:  1 or 0.
+ * Threads:  as future_poll.  Progress: wait-free.  Order: none.  Memory: none.  Cost: a load.  Lifetime: none.
+ */
+static inline int future_context_is_cancelled(const struct future_context *context)
+{
+	return (context->padding & HL_FUTURE_CANCEL) != 0;
+}
+
+/*
+ * future_context_cancelled: for a task that was asked to end and has given back what it held.
+ * context:  the context that the task was given.
+ * Returns:  FUTURE_STATE_COMPLETE, for the task to return (transition 8).
+ * Threads:  as future_poll.  Progress: wait-free.  Order: none.  Memory: none.  Cost: a store.  Lifetime: none.
+ */
+static inline enum future_state future_context_cancelled(struct future_context *context)
+{
+	context->padding |= HL_FUTURE_CANCELLED;
+	return FUTURE_STATE_COMPLETE;
 }
 
 /* ---- chains -------------------------------------------------------------------------------------- */
@@ -564,11 +650,70 @@ static __attribute__((noinline, unused)) struct future_chain_entry *hl_chain_beg
 	return entry;
 }
 
+/* A cancelled entry is left behind without its map, and without the init of the next. */
+static inline struct future_chain_entry *hl_chain_pass_cancelled(struct future_context *chain, struct future_chain_entry *entry)
+{
+	struct future_chain_entry *const next = hl_chain_next(chain, entry);
+
+	chain->padding |= HL_FUTURE_CANCELLED;
+	entry->flags |= FUTURE_CHAIN_FLAG_ENTRY_PROCESSED;
+	return next == NULL ? NULL : hl_chain_skip_processed(chain, next);
+}
+
+/*
+ * Lazy entries that nobody has initialised hold nothing. Where the next one begins is known of those that carry a shape; others, which old
+ * programs made, have to be initialised for it.
+ */
+static inline int hl_chain_can_pass_over(struct future_chain_entry *entry)
+{
+	return !FUTURE_CHAIN_ENTRY_IS_INITIALIZED(entry) && entry->flags >> HL_CHAIN_ENTRY_SIZE_SHIFT != 0;
+}
+
+/*
+ * Asks an entry that the chain stands at, or arrives at from one before it, to end. One that is RUNNING when the chain arrives had
+ * sent the chain back: if it does not know of cancellation it would wait for ever for what is not done again.
+ */
+static inline void hl_chain_cancel_entry(struct future *future, int arrives)
+{
+	if (arrives && future->context.state == FUTURE_STATE_RUNNING &&
+	    future_has_property(future, FUTURE_PROPERTY_CANCEL) != 1)
+		future->context.state = FUTURE_STATE_IDLE;
+	future_cancel(future);
+}
+
+/* One poll of a chain that was asked to end (X.4). The loop ends because each turn leaves an entry behind. */
+HL_APART enum future_state hl_chain_poll_cancelled(struct future_context *chain, struct future_notifier *notifier, int forward)
+{
+	struct future_chain_entry *entry = hl_chain_skip_processed(chain, hl_chain_hint(chain, forward));
+	uint32_t went_on = 0;
+
+	for (; entry != NULL; went_on = HL_FUTURE_WENT_ON) {
+		if (hl_chain_can_pass_over(entry)) {
+			entry = hl_chain_pass_cancelled(chain, entry);
+			continue;
+		}
+		if (!FUTURE_CHAIN_ENTRY_IS_INITIALIZED(entry))
+			hl_chain_entry_initialize(entry, chain);
+		struct future *const future = hl_chain_entry_future(entry);
+
+		hl_chain_cancel_entry(future, went_on != 0);
+		if (future_poll(future, notifier) != FUTURE_STATE_COMPLETE) {
+			if (forward)
+				hl_chain_set_cursor(chain, entry);
+			return hl_chain_stop(chain, future, went_on);
+		}
+		entry = future_is_cancelled(future) ? hl_chain_pass_cancelled(chain, entry) : hl_chain_pass(chain, entry);
+	}
+	return FUTURE_STATE_COMPLETE;
+}
+
 /* One poll of a chain (C.1 to C.5). The loop ends because each turn moves to the next entry. */
 HL_ALWAYS_INLINE enum future_state hl_chain_poll(struct future_context *chain, struct future_notifier *notifier, int forward)
 {
 	struct future_chain_entry *entry = hl_chain_hint(chain, forward);
 
+	if (HL_UNLIKELY(future_context_is_cancelled(chain)))
+		return hl_chain_poll_cancelled(chain, notifier, forward);
 	if (HL_UNLIKELY(!hl_chain_can_poll(entry))) {
 		entry = hl_chain_begin(chain, entry);
 		if (entry == NULL)
@@ -589,7 +734,7 @@ HL_ALWAYS_INLINE enum future_state hl_chain_poll(struct future_context *chain, s
 	return FUTURE_STATE_COMPLETE;
 }
 
-/* The answer of a chain's first unprocessed entry; one not initialised yet has no property. */
+/* The answer of a chain's first unprocessed entry; one not initialised yet has no property. Each chain knows of cancellation. */
 HL_ALWAYS_INLINE int hl_chain_has_property(void *future, enum future_property property, int forward)
 {
 	struct future_context *const chain = &((struct future *)future)->context;
@@ -599,6 +744,8 @@ HL_ALWAYS_INLINE int hl_chain_has_property(void *future, enum future_property pr
 		entry = hl_chain_skip_processed(chain, entry);
 	if (entry == NULL)
 		return -1;
+	if (property == FUTURE_PROPERTY_CANCEL)
+		return 1;
 	return FUTURE_CHAIN_ENTRY_IS_INITIALIZED(entry) ?
 		       future_has_property(hl_chain_entry_future(entry), property) :
 		       0;

@@ -25,6 +25,10 @@
  *        VDM_ERROR_OUT_OF_MEMORY; one completion makes room for one. An operation that is never polled
  *        keeps its own place and nobody else's.
  *   V.5  A future of an operation may be copied while it is idle; then one of the copies is polled.
+ *   V.6  An operation that is cancelled (future_cancel()) before the mover took it completes with VDM_ERROR_CANCELLED and gives its place
+ *        back; one that the mover has runs to its end: dest and src stay until the future is complete.
+ *   V.7  Operations beyond the reference's four (fill, compare, CRC-32C, memcpyv, batch) are done by all movers of the library; on the CPU
+ *        where an engine does not know one. A mover of the user's that does not know one refuses it (V.3).
  *
  * Which calls may run together: any, also on one mover, with different futures.
  */
@@ -44,12 +48,18 @@ enum vdm_operation_type {
 	VDM_OPERATION_MEMMOVE,
 	VDM_OPERATION_MEMSET,
 	VDM_OPERATION_FLUSH,
+	VDM_OPERATION_FILL,
+	VDM_OPERATION_COMPARE,
+	VDM_OPERATION_CRC32C,
+	VDM_OPERATION_MEMCPYV,
+	VDM_OPERATION_BATCH,
 };
 
 enum vdm_operation_result {
 	VDM_SUCCESS,
 	VDM_ERROR_OUT_OF_MEMORY, /* the mover holds as many operations as it can; nothing was done */
-	VDM_ERROR_JOB_CORRUPTED, /* the operation was refused or failed */
+	VDM_ERROR_JOB_CORRUPTED, /* the operation was refused or failed; of a batch: one of its operations was */
+	VDM_ERROR_CANCELLED,     /* future_cancel() came before the operation was started; nothing was done */
 };
 
 /* On completion the data is durable: the CPU's caches are flushed for it. */
@@ -91,12 +101,59 @@ struct vdm_operation_data_flush {
 	uint64_t flags;
 };
 
+struct vdm_operation_data_fill {
+	void *dest;
+	size_t n;
+	uint64_t pattern;
+	uint64_t flags;
+};
+
+struct vdm_operation_data_compare {
+	const void *first;
+	const void *second;
+	size_t n;
+	uint64_t flags;
+};
+
+struct vdm_operation_data_crc32c {
+	const void *src;
+	size_t n;
+	uint32_t seed;
+	uint32_t padding;
+	uint64_t flags;
+};
+
+/* One of several copies that make one operation. */
+struct vdm_segment {
+	void *dest;
+	const void *src;
+	size_t n;
+};
+
+struct vdm_operation_data_memcpyv {
+	const struct vdm_segment *segments;
+	size_t count;
+	uint64_t flags;
+};
+
+struct vdm_operation_data_batch {
+	const struct vdm_operation *operations;
+	struct vdm_operation_output *outputs;
+	size_t count;
+	uint64_t flags;
+};
+
 struct vdm_operation {
 	union {
 		struct vdm_operation_data_memcpy memcpy;
 		struct vdm_operation_data_memmove memmove;
 		struct vdm_operation_data_memset memset;
 		struct vdm_operation_data_flush flush;
+		struct vdm_operation_data_fill fill;
+		struct vdm_operation_data_compare compare;
+		struct vdm_operation_data_crc32c crc32c;
+		struct vdm_operation_data_memcpyv memcpyv;
+		struct vdm_operation_data_batch batch;
 		uint8_t data[40];
 	} data;
 	enum vdm_operation_type type;
@@ -119,6 +176,27 @@ struct vdm_operation_output_flush {
 	uint64_t unused;
 };
 
+struct vdm_operation_output_fill {
+	void *dest;
+};
+
+struct vdm_operation_output_compare {
+	uint64_t offset; /* of the first byte that differs; the operation's n: none does */
+};
+
+struct vdm_operation_output_crc32c {
+	uint32_t crc;
+	uint32_t padding;
+};
+
+struct vdm_operation_output_memcpyv {
+	uint64_t n; /* bytes of all segments */
+};
+
+struct vdm_operation_output_batch {
+	uint64_t failed; /* operations whose result is not VDM_SUCCESS */
+};
+
 struct vdm_operation_output {
 	enum vdm_operation_type type;
 	enum vdm_operation_result result;
@@ -127,6 +205,11 @@ struct vdm_operation_output {
 		struct vdm_operation_output_memmove memmove;
 		struct vdm_operation_output_memset memset;
 		struct vdm_operation_output_flush flush;
+		struct vdm_operation_output_fill fill;
+		struct vdm_operation_output_compare compare;
+		struct vdm_operation_output_crc32c crc32c;
+		struct vdm_operation_output_memcpyv memcpyv;
+		struct vdm_operation_output_batch batch;
 	} output;
 };
 
@@ -137,7 +220,10 @@ struct vdm;
 /* Makes the mover's record of an operation, on the thread that makes the future; NULL: no room (V.4). */
 typedef void *(*vdm_operation_new)(struct vdm *vdm, const enum vdm_operation_type type);
 
-/* Fills the output and releases the record; called once, on the polling thread, on completion. */
+/*
+ * Fills the output and releases the record; called once, on the polling thread, on completion. When the output's result is
+ * VDM_ERROR_CANCELLED, op_start was not called, and nothing must be done.
+ */
 typedef void (*vdm_operation_delete)(void *data, const struct vdm_operation *operation,
 				     struct vdm_operation_output *output);
 
@@ -180,7 +266,7 @@ static inline int vdm_is_supported(struct vdm *vdm, unsigned capability)
 }
 
 /*
- * vdm_set_has_property_fn: sets the property function of the operations that are made from now on.
+ * vdm_set_has_property_fn: sets the property function of a mover's operations.
  * vdm:          a mover that nobody uses at the moment.
  * has_property: see future.h.
  * Returns:      nothing.
@@ -191,6 +277,18 @@ static inline void vdm_set_has_property_fn(struct vdm *vdm, future_has_property_
 	vdm->has_property = has_property;
 }
 
+/* Operations know of cancellation (V.6); what else they are like, their mover says. */
+static inline int hl_vdm_operation_has_property(void *future, enum future_property property)
+{
+	const struct vdm_operation_future *const operation = (const struct vdm_operation_future *)future;
+
+	if (operation->base.context.state == FUTURE_STATE_COMPLETE)
+		return 0; /* the mover may be gone */
+	if (property == FUTURE_PROPERTY_CANCEL)
+		return 1;
+	return operation->data.vdm->has_property == NULL ? 0 : operation->data.vdm->has_property(future, property);
+}
+
 /* The task of every operation's future. */
 static inline enum future_state vdm_operation_impl(struct future_context *context, struct future_notifier *notifier)
 {
@@ -199,6 +297,12 @@ static inline enum future_state vdm_operation_impl(struct future_context *contex
 		(struct vdm_operation_output *)future_context_get_output(context);
 	struct vdm *const vdm = data->vdm;
 
+	if (context->state == FUTURE_STATE_IDLE && future_context_is_cancelled(context)) {
+		output->result = VDM_ERROR_CANCELLED;
+		vdm->op_delete(data->data, &data->operation, output);
+		output->result = VDM_ERROR_CANCELLED;
+		return future_context_cancelled(context);
+	}
 	if (context->state == FUTURE_STATE_IDLE || vdm_is_supported(vdm, VDM_F_RENEW_NOTIFIER)) {
 		if (vdm->op_start(data->data, &data->operation, notifier) != 0)
 			return FUTURE_STATE_IDLE;
@@ -228,8 +332,158 @@ static inline void vdm_generic_operation(struct vdm *vdm, struct vdm_operation_f
 		FUTURE_INIT_COMPLETE(future);
 	} else {
 		future->output.result = VDM_ERROR_JOB_CORRUPTED;
-		FUTURE_INIT_EXT(future, vdm_operation_impl, vdm->has_property);
+		FUTURE_INIT_EXT(future, vdm_operation_impl, hl_vdm_operation_has_property);
 	}
+}
+
+/* ---- operations by themselves ---------------------------------------------------------------------- */
+
+/*
+ * vdm_operation_memcpy: the operation of vdm_memcpy() by itself, for a batch (vdm_batch()).
+ * dest, src, n, flags: those of vdm_memcpy().
+ * Returns:  the operation, by value.
+ * Threads:  any.  Progress: wait-free.  Order: none.  Memory: none.  Cost: some stores.  Lifetime: none.
+ */
+static inline struct vdm_operation vdm_operation_memcpy(void *dest, void *src, size_t n, uint64_t flags)
+{
+	struct vdm_operation operation;
+
+	operation.type = VDM_OPERATION_MEMCPY;
+	operation.padding = 0;
+	operation.data.memcpy.dest = dest;
+	operation.data.memcpy.src = src;
+	operation.data.memcpy.n = n;
+	operation.data.memcpy.flags = flags;
+	return operation;
+}
+
+/* vdm_operation_memmove: as vdm_operation_memcpy(), with the parameters of vdm_memmove(). */
+static inline struct vdm_operation vdm_operation_memmove(void *dest, void *src, size_t n, uint64_t flags)
+{
+	struct vdm_operation operation;
+
+	operation.type = VDM_OPERATION_MEMMOVE;
+	operation.padding = 0;
+	operation.data.memmove.dest = dest;
+	operation.data.memmove.src = src;
+	operation.data.memmove.n = n;
+	operation.data.memmove.flags = flags;
+	return operation;
+}
+
+/* vdm_operation_memset: as vdm_operation_memcpy(), with the parameters of vdm_memset(). */
+static inline struct vdm_operation vdm_operation_memset(void *str, int c, size_t n, uint64_t flags)
+{
+	struct vdm_operation operation;
+
+	operation.type = VDM_OPERATION_MEMSET;
+	operation.padding = 0;
+	operation.data.memset.str = str;
+	operation.data.memset.c = c;
+	operation.data.memset.n = n;
+	operation.data.memset.flags = flags;
+	return operation;
+}
+
+/* vdm_operation_flush: as vdm_operation_memcpy(), with the parameters of vdm_flush(). */
+static inline struct vdm_operation vdm_operation_flush(void *dest, size_t n, uint64_t flags)
+{
+	struct vdm_operation operation;
+
+	operation.type = VDM_OPERATION_FLUSH;
+	operation.padding = 0;
+	operation.data.flush.dest = dest;
+	operation.data.flush.n = n;
+	operation.data.flush.flags = flags;
+	return operation;
+}
+
+/* vdm_operation_fill: as vdm_operation_memcpy(), with the parameters of vdm_fill(). */
+static inline struct vdm_operation vdm_operation_fill(void *dest, uint64_t pattern, size_t n, uint64_t flags)
+{
+	struct vdm_operation operation;
+
+	operation.type = VDM_OPERATION_FILL;
+	operation.padding = 0;
+	operation.data.fill.dest = dest;
+	operation.data.fill.n = n;
+	operation.data.fill.pattern = pattern;
+	operation.data.fill.flags = flags;
+	return operation;
+}
+
+/* vdm_operation_compare: as vdm_operation_memcpy(), with the parameters of vdm_compare(). */
+static inline struct vdm_operation vdm_operation_compare(const void *first, const void *second, size_t n, uint64_t flags)
+{
+	struct vdm_operation operation;
+
+	operation.type = VDM_OPERATION_COMPARE;
+	operation.padding = 0;
+	operation.data.compare.first = first;
+	operation.data.compare.second = second;
+	operation.data.compare.n = n;
+	operation.data.compare.flags = flags;
+	return operation;
+}
+
+/* vdm_operation_crc32c: as vdm_operation_memcpy(), with the parameters of vdm_crc32c(). */
+static inline struct vdm_operation vdm_operation_crc32c(const void *src, size_t n, uint32_t seed, uint64_t flags)
+{
+	struct vdm_operation operation;
+
+	operation.type = VDM_OPERATION_CRC32C;
+	operation.padding = 0;
+	operation.data.crc32c.src = src;
+	operation.data.crc32c.n = n;
+	operation.data.crc32c.seed = seed;
+	operation.data.crc32c.padding = 0;
+	operation.data.crc32c.flags = flags;
+	return operation;
+}
+
+/* vdm_operation_memcpyv: as vdm_operation_memcpy(), with the parameters of vdm_memcpyv(). */
+static inline struct vdm_operation vdm_operation_memcpyv(const struct vdm_segment *segments, size_t count, uint64_t flags)
+{
+	struct vdm_operation operation;
+
+	operation.type = VDM_OPERATION_MEMCPYV;
+	operation.padding = 0;
+	operation.data.memcpyv.segments = segments;
+	operation.data.memcpyv.count = count;
+	operation.data.memcpyv.flags = flags;
+	return operation;
+}
+
+/* vdm_operation_batch: as vdm_operation_memcpy(), with the parameters of vdm_batch(). It may not be a part of a batch itself. */
+static inline struct vdm_operation vdm_operation_batch(const struct vdm_operation *operations,
+						 struct vdm_operation_output *outputs, size_t count, uint64_t flags)
+{
+	struct vdm_operation operation;
+
+	operation.type = VDM_OPERATION_BATCH;
+	operation.padding = 0;
+	operation.data.batch.operations = operations;
+	operation.data.batch.outputs = outputs;
+	operation.data.batch.count = count;
+	operation.data.batch.flags = flags;
+	return operation;
+}
+
+/* ---- operations as futures ------------------------------------------------------------------------ */
+
+/*
+ * vdm_operation_future_new: a future of any operation.
+ * vdm:       the mover; must live until the future is complete.
+ * operation: what is to be done.
+ * Returns, Threads, Progress, Order, Memory, Cost, Lifetime: as vdm_memcpy().
+ */
+static inline struct vdm_operation_future vdm_operation_future_new(struct vdm *vdm, struct vdm_operation operation)
+{
+	struct vdm_operation_future future;
+
+	future.data.operation = operation;
+	vdm_generic_operation(vdm, &future);
+	return future;
 }
 
 /*
@@ -247,46 +501,19 @@ static inline void vdm_generic_operation(struct vdm *vdm, struct vdm_operation_f
  */
 static inline struct vdm_operation_future vdm_memcpy(struct vdm *vdm, void *dest, void *src, size_t n, uint64_t flags)
 {
-	struct vdm_operation_future future;
-
-	future.data.operation.type = VDM_OPERATION_MEMCPY;
-	future.data.operation.padding = 0;
-	future.data.operation.data.memcpy.dest = dest;
-	future.data.operation.data.memcpy.src = src;
-	future.data.operation.data.memcpy.n = n;
-	future.data.operation.data.memcpy.flags = flags;
-	vdm_generic_operation(vdm, &future);
-	return future;
+	return vdm_operation_future_new(vdm, vdm_operation_memcpy(dest, src, n, flags));
 }
 
 /* vdm_memmove: as vdm_memcpy(), but the places may overlap. Its output: output.memmove.dest. */
 static inline struct vdm_operation_future vdm_memmove(struct vdm *vdm, void *dest, void *src, size_t n, uint64_t flags)
 {
-	struct vdm_operation_future future;
-
-	future.data.operation.type = VDM_OPERATION_MEMMOVE;
-	future.data.operation.padding = 0;
-	future.data.operation.data.memmove.dest = dest;
-	future.data.operation.data.memmove.src = src;
-	future.data.operation.data.memmove.n = n;
-	future.data.operation.data.memmove.flags = flags;
-	vdm_generic_operation(vdm, &future);
-	return future;
+	return vdm_operation_future_new(vdm, vdm_operation_memmove(dest, src, n, flags));
 }
 
 /* vdm_memset: as vdm_memcpy(), but sets n bytes at str to (unsigned char)c. Its output: output.memset.str. */
 static inline struct vdm_operation_future vdm_memset(struct vdm *vdm, void *str, int c, size_t n, uint64_t flags)
 {
-	struct vdm_operation_future future;
-
-	future.data.operation.type = VDM_OPERATION_MEMSET;
-	future.data.operation.padding = 0;
-	future.data.operation.data.memset.str = str;
-	future.data.operation.data.memset.c = c;
-	future.data.operation.data.memset.n = n;
-	future.data.operation.data.memset.flags = flags;
-	vdm_generic_operation(vdm, &future);
-	return future;
+	return vdm_operation_future_new(vdm, vdm_operation_memset(str, c, n, flags));
 }
 
 /*
@@ -295,16 +522,67 @@ static inline struct vdm_operation_future vdm_memset(struct vdm *vdm, void *str,
  */
 static inline struct vdm_operation_future vdm_flush(struct vdm *vdm, void *dest, size_t n, uint64_t flags)
 {
-	struct vdm_operation_future future;
-
-	future.data.operation.type = VDM_OPERATION_FLUSH;
-	future.data.operation.padding = 0;
-	future.data.operation.data.flush.dest = dest;
-	future.data.operation.data.flush.n = n;
-	future.data.operation.data.flush.flags = flags;
-	vdm_generic_operation(vdm, &future);
-	return future;
+	return vdm_operation_future_new(vdm, vdm_operation_flush(dest, n, flags));
 }
+
+/* ---- operations beyond the reference's ------------------------------------------------------------ */
+
+/*
+ * vdm_fill: as vdm_memcpy(), but writes the 8 bytes of pattern, as they lie in memory, again and again to n bytes at dest; the
+ * last time what is left of n. flags: as vdm_memcpy(). Its output: output.fill.dest.
+ */
+static inline struct vdm_operation_future vdm_fill(struct vdm *vdm, void *dest, uint64_t pattern, size_t n, uint64_t flags)
+{
+	return vdm_operation_future_new(vdm, vdm_operation_fill(dest, pattern, n, flags));
+}
+
+/*
+ * vdm_compare: as vdm_memcpy(), but looks for the first byte in which n bytes at first and at second differ; nothing is written. flags: 0.
+ * Its output: output.compare.offset, of that byte; n when there is none.
+ */
+static inline struct vdm_operation_future vdm_compare(struct vdm *vdm, const void *first, const void *second, size_t n, uint64_t flags)
+{
+	return vdm_operation_future_new(vdm, vdm_operation_compare(first, second, n, flags));
+}
+
+/*
+ * vdm_crc32c: as vdm_memcpy(), but computes the CRC-32C (Castagnoli, as iSCSI and ext4 use it: bits reflected, inverted before and
+ * after) of n bytes at src. seed: 0, or the CRC of what comes before them. flags: 0. Its output: output.crc32c.crc; "123456789" with seed 0
+ * gives 0xe3069283.
+ */
+static inline struct vdm_operation_future vdm_crc32c(struct vdm *vdm, const void *src, size_t n, uint32_t seed, uint64_t flags)
+{
+	return vdm_operation_future_new(vdm, vdm_operation_crc32c(src, n, seed, flags));
+}
+
+/*
+ * vdm_memcpyv: as vdm_memcpy(), but makes count copies, in any order: none may write what another one reads or writes. segments,
+ * the array and what it points to, stays until the future is complete. Its output: output.memcpyv.n, bytes of all.
+ */
+static inline struct vdm_operation_future vdm_memcpyv(struct vdm *vdm, const struct vdm_segment *segments, size_t count, uint64_t flags)
+{
+	return vdm_operation_future_new(vdm, vdm_operation_memcpyv(segments, count, flags));
+}
+
+/*
+ * vdm_batch: many operations as one: one record of the mover, one wake of who does them, one wake of who waits.
+ * vdm:        the mover; must live until the future is complete.
+ * operations: count of them, in an array that stays until the future is complete. They are done in any order, and perhaps at
+ *             the same time; none may depend on another. A batch among them is refused.
+ * outputs:    gets the output of each, written before the future is complete; until then the mover's.
+ * count:      operations, 0 is fine.
+ * flags:      0; the operations have their own.
+ * Returns:    as vdm_memcpy(). Its output: output.batch.failed, how many have a result that is not VDM_SUCCESS; when there are such,
+ *             the batch's own result is VDM_ERROR_JOB_CORRUPTED. Refused for its flags: failed is count, no output was written.
+ * Threads, Progress, Order, Memory, Cost, Lifetime: as vdm_memcpy().
+ */
+static inline struct vdm_operation_future vdm_batch(struct vdm *vdm, const struct vdm_operation *operations,
+						    struct vdm_operation_output *outputs, size_t count, uint64_t flags)
+{
+	return vdm_operation_future_new(vdm, vdm_operation_batch(operations, outputs, count, flags));
+}
+
+/* ---- the calling thread as a mover ---------------------------------------------------------------- */
 
 /*
  * vdm_synchronous_new: a mover that does each operation at its first poll, on the polling thread (data_mover_sync.h, when only the

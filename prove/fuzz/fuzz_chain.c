@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * fuzz_chain.c: chains of futures, built and polled as the input says, against a model of C.1 to C.5 in future.h.
+ * fuzz_chain.c: chains of futures, built, polled and cancelled as the input says, against a model of C.1 to C.5 and X.1 to X.4 in
+ * future.h.
  *
  *     outer:  a step -> b step or aligned step -> c inner chain (3 steps) -> d as b
  *
  * Each entry may be lazy, have a map, be skipped by the map before it, and need several polls; a step may send its chain, or the one around
- * it, back. Tasks, maps and inits write down what they are called for, the model does the same, and after each poll both must have written
- * the same. The last polls may be those of a runtime.
+ * it, back. A step may know of cancellation; then it ends at once, after some polls more, or does its work all the same. Tasks, maps and
+ * inits write down what they are called for, the model does the same, and after each poll both must have written the same. The last polls
+ * may be those of a runtime.
  */
 #include "input.h"
 
@@ -20,6 +22,7 @@
 #define INNER_AT 2 /* the outer entry that is a chain */
 #define TRACE_MAX 4096
 #define POLLS_MAX 1000
+#define CANCEL_AT_MAX 32
 #define TOKEN UINT64_C(0x746f6b656e000000)
 
 /* An entry: what the input wants of it, and what the model knows. Nodes 0-3 are the outer chain's, 4-6 the inner one's. */
@@ -38,15 +41,22 @@ struct node {
 	int wakes_twice;
 	unsigned back_from; /* sends back: entries of its chain from this one on */
 	int back_outer;	    /* those of the chain around it */
+	int knows;	    /* of cancellation */
+	int gives_up;	    /* when it is asked to end */
+	unsigned drains;    /* polls more */
 	/* of the real one */
 	unsigned left;
 	unsigned backs_left;
+	unsigned drains_left;
 	struct future_chain_entry *entry;
 	struct future *future;
 	/* of the model */
 	unsigned model_left;
 	unsigned model_backs_left;
+	unsigned model_drains_left;
 	enum future_state state;
+	int is_asked;
+	int is_cancelled; /* if it is complete */
 	int is_initialized;
 	int is_processed;
 };
@@ -105,16 +115,17 @@ static struct {
 	struct future *outer;
 	int outer_is_forward;
 	int inner_is_forward;
-	enum future_state model_state;
+	struct node model; /* of the outer chain: its state, and what it was asked */
+	unsigned cancel_at; /* so many polls from now, if not 0 */
 	struct future_notifier *notifier; /* of this poll */
 	int in_runtime;
 	uint64_t word; /* of pollers */
 	struct node nodes[NODES];
 	struct trace real;
-	struct trace model;
+	struct trace model_trace;
 } fuzz;
 
-enum event { RUN = 0x100, INIT = 0x200, MAP = 0x300 };
+enum event { RUN = 0x100, INIT = 0x200, MAP = 0x300, GIVE_UP = 0x400 };
 
 static void write_down(struct trace *trace, enum event event, const struct node *node)
 {
@@ -186,6 +197,14 @@ static enum future_state node_task(struct future_context *context, struct future
 	expect(context == &node->future->context && context->state != FUTURE_STATE_COMPLETE);
 	write_down(&fuzz.real, RUN, node);
 	use_notifier(node, notifier);
+	if (node->knows && node->gives_up && future_context_is_cancelled(context)) {
+		if (node->drains_left > 0) {
+			node->drains_left--;
+			return FUTURE_STATE_RUNNING;
+		}
+		write_down(&fuzz.real, GIVE_UP, node);
+		return future_context_cancelled(context);
+	}
 	if (node->left > 0) {
 		node->left--;
 		return node->waiting_state;
@@ -205,7 +224,7 @@ static int node_has_property(void *future, enum future_property property)
 	const struct future_context *const context = &((struct future *)future)->context;
 	const struct node_data *const data = future_context_get_data((struct future_context *)(uintptr_t)context);
 
-	return property == FUTURE_PROPERTY_ASYNC && data->node->has_property;
+	return property == FUTURE_PROPERTY_CANCEL ? data->node->knows : data->node->has_property;
 }
 
 static void node_map(struct future_context *lhs, struct future_context *rhs, void *arg)
@@ -349,6 +368,9 @@ static void choose_node(struct node *node)
 	node->wakes_twice = way >> 5 & 1;
 	node->back_from = back & 3;
 	node->back_outer = back >> 2 & 1;
+	node->knows = way >> 6 & 1;
+	node->gives_up = !(way >> 7 & 1);
+	node->drains = node->drains_left = node->model_drains_left = back >> 5 & 3;
 	node->backs_left = node->model_backs_left = (back >> 3 & 3) % 3;
 	node->left = node->model_left = node->polls;
 	node->state = FUTURE_STATE_IDLE;
@@ -371,25 +393,27 @@ static void build(void)
 	ENTRY_AT(&fuzz.nodes[ENTRIES], &fuzz.inner->data.a);
 	ENTRY_AT(&fuzz.nodes[ENTRIES + 1], &fuzz.inner->data.b);
 	ENTRY_AT(&fuzz.nodes[ENTRIES + 2], &fuzz.inner->data.c);
-	fuzz.model_state = FUTURE_STATE_IDLE;
+	fuzz.model.state = FUTURE_STATE_IDLE;
 }
 
 /* ---- the model -------------------------------------------------------------------------------------- */
 
-static enum future_state model_chain(unsigned first, unsigned n);
+static enum future_state model_chain(struct node *chain, unsigned first, unsigned n);
 
 static void model_init(struct node *node)
 {
-	write_down(&fuzz.model, INIT, node);
+	write_down(&fuzz.model_trace, INIT, node);
 	node->is_initialized = 1;
 	node->model_left = node->polls;
 	node->state = node->init_completes ? FUTURE_STATE_COMPLETE : FUTURE_STATE_IDLE;
+	node->is_asked = node->is_cancelled = 0;
 	if (!is_chain(node))
 		return;
 	for (unsigned i = ENTRIES; i < NODES; i++) {
 		fuzz.nodes[i].is_processed = 0;
 		fuzz.nodes[i].is_initialized = !fuzz.nodes[i].is_lazy;
 		fuzz.nodes[i].state = FUTURE_STATE_IDLE;
+		fuzz.nodes[i].is_asked = fuzz.nodes[i].is_cancelled = 0;
 		fuzz.nodes[i].model_left = fuzz.nodes[i].polls;
 	}
 }
@@ -400,8 +424,17 @@ static enum future_state model_task(struct node *node)
 	unsigned end;
 
 	if (is_chain(node))
-		return model_chain(ENTRIES, INNER_ENTRIES);
-	write_down(&fuzz.model, RUN, node);
+		return model_chain(node, ENTRIES, INNER_ENTRIES);
+	write_down(&fuzz.model_trace, RUN, node);
+	if (node->knows && node->gives_up && node->is_asked) {
+		if (node->model_drains_left > 0) {
+			node->model_drains_left--;
+			return FUTURE_STATE_RUNNING;
+		}
+		write_down(&fuzz.model_trace, GIVE_UP, node);
+		node->is_cancelled = 1;
+		return FUTURE_STATE_COMPLETE;
+	}
 	if (node->model_left > 0) {
 		node->model_left--;
 		return node->waiting_state;
@@ -437,61 +470,121 @@ static struct node *model_first(unsigned first, unsigned n)
 	return NULL;
 }
 
-static enum future_state model_chain(unsigned first, unsigned n)
+/* C.3: what happens when an entry is complete. Returns the next to run. */
+static struct node *model_pass(struct node *node, unsigned first, unsigned n)
+{
+	struct node *const next = node->number + 1 < first + n ? node + 1 : NULL;
+
+	if (next != NULL)
+		model_arrive(next);
+	if (node->has_map) {
+		write_down(&fuzz.model_trace, MAP, node);
+		if (next != NULL && node->map_skips)
+			next->state = FUTURE_STATE_COMPLETE;
+	}
+	node->is_processed = 1;
+	struct node *const unprocessed = model_first(node->number, first + n - node->number);
+	if (unprocessed != NULL)
+		model_arrive(unprocessed);
+	return unprocessed;
+}
+
+/* -1: nothing is left to run. Otherwise a chain knows of cancellation. */
+static int model_has_property(enum future_property property, unsigned first, unsigned n)
+{
+	const struct node *const node = model_first(first, n);
+
+	if (node == NULL)
+		return -1;
+	if (property == FUTURE_PROPERTY_CANCEL)
+		return 1;
+	if (!node->is_initialized)
+		return 0;
+	if (is_chain(node))
+		return model_has_property(property, ENTRIES, INNER_ENTRIES);
+	return node->has_property && !is_complete_from_start(node);
+}
+
+static int model_knows(const struct node *node)
+{
+	return is_chain(node) ? model_has_property(FUTURE_PROPERTY_CANCEL, ENTRIES, INNER_ENTRIES) == 1 :
+				node->knows && !is_complete_from_start(node);
+}
+
+/* Transitions 6 and 7. */
+static void model_cancel(struct node *node, int knows)
+{
+	if (node->state == FUTURE_STATE_COMPLETE)
+		return;
+	node->is_asked = 1;
+	if (node->state != FUTURE_STATE_IDLE || knows)
+		return;
+	node->is_cancelled = 1;
+	node->state = FUTURE_STATE_COMPLETE;
+}
+
+/* X.4. The first entry that is not complete is where the chain stands, or has been sent back to. */
+static enum future_state model_chain_cancelled(struct node *chain, unsigned first, unsigned n)
 {
 	struct node *node = model_first(first, n);
 
+	for (int arrives = 0; node != NULL; arrives = 1) { /* ends: each turn has processed an entry */
+		if (node->is_initialized) {
+			if (arrives && node->state == FUTURE_STATE_RUNNING && !model_knows(node))
+				node->state = FUTURE_STATE_IDLE;
+			model_cancel(node, model_knows(node));
+			if (node->state != FUTURE_STATE_COMPLETE)
+				node->state = model_task(node);
+			if (node->state != FUTURE_STATE_COMPLETE)
+				return FUTURE_STATE_RUNNING;
+		}
+		if (node->is_initialized && !node->is_cancelled) {
+			node = model_pass(node, first, n);
+		} else {
+			chain->is_cancelled = 1;
+			node->is_processed = 1;
+			node = model_first(node->number, first + n - node->number);
+		}
+	}
+	return FUTURE_STATE_COMPLETE;
+}
+
+static enum future_state model_chain(struct node *chain, unsigned first, unsigned n)
+{
+	struct node *node = model_first(first, n);
+
+	if (chain->is_asked)
+		return model_chain_cancelled(chain, first, n);
 	if (node != NULL && !node->is_initialized)
 		model_init(node);
 	while (node != NULL) { /* ends: each turn has processed an entry */
-		struct node *const next = node->number + 1 < first + n ? node + 1 : NULL;
-
 		if (node->state != FUTURE_STATE_COMPLETE)
 			node->state = model_task(node);
 		if (node->state != FUTURE_STATE_COMPLETE)
 			return FUTURE_STATE_RUNNING;
-		if (next != NULL)
-			model_arrive(next);
-		if (node->has_map) {
-			write_down(&fuzz.model, MAP, node);
-			if (next != NULL && node->map_skips)
-				next->state = FUTURE_STATE_COMPLETE;
-		}
-		node->is_processed = 1;
-		node = model_first(node->number, first + n - node->number);
-		if (node != NULL)
-			model_arrive(node);
+		node = model_pass(node, first, n);
 	}
 	return FUTURE_STATE_COMPLETE;
 }
 
 static void model_poll(void)
 {
-	if (fuzz.model_state != FUTURE_STATE_COMPLETE)
-		fuzz.model_state = model_chain(0, ENTRIES);
-}
-
-static int model_has_property(unsigned first, unsigned n)
-{
-	const struct node *const node = model_first(first, n);
-
-	if (node == NULL)
-		return -1;
-	if (!node->is_initialized)
-		return 0;
-	if (is_chain(node))
-		return model_has_property(ENTRIES, INNER_ENTRIES);
-	return node->has_property && !is_complete_from_start(node);
+	if (fuzz.model.state != FUTURE_STATE_COMPLETE)
+		fuzz.model.state = model_chain(&fuzz.model, 0, ENTRIES);
 }
 
 /* ---- a run ------------------------------------------------------------------------------------------ */
 
 static void compare(void)
 {
-	expect(fuzz.outer->context.state == fuzz.model_state);
-	expect(fuzz.real.n == fuzz.model.n);
-	expect(memcmp(fuzz.real.events, fuzz.model.events, fuzz.real.n * sizeof(fuzz.real.events[0])) == 0);
-	expect(future_has_property(fuzz.outer, FUTURE_PROPERTY_ASYNC) == model_has_property(0, ENTRIES));
+	static const enum future_property properties[] = { FUTURE_PROPERTY_ASYNC, FUTURE_PROPERTY_CANCEL };
+
+	expect(fuzz.outer->context.state == fuzz.model.state);
+	expect(future_is_cancelled(fuzz.outer) == (fuzz.model.state == FUTURE_STATE_COMPLETE && fuzz.model.is_cancelled));
+	expect(fuzz.real.n == fuzz.model_trace.n);
+	expect(memcmp(fuzz.real.events, fuzz.model_trace.events, fuzz.real.n * sizeof(fuzz.real.events[0])) == 0);
+	for (unsigned i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
+		expect(future_has_property(fuzz.outer, properties[i]) == model_has_property(properties[i], 0, ENTRIES));
 }
 
 static void ignore_wake(void *data)
@@ -499,10 +592,19 @@ static void ignore_wake(void *data)
 	expect(data == &fuzz);
 }
 
+static void cancel(void)
+{
+	future_cancel(fuzz.outer);
+	model_cancel(&fuzz.model, model_has_property(FUTURE_PROPERTY_CANCEL, 0, ENTRIES) == 1);
+	compare();
+}
+
 static void poll_once(int with_notifier)
 {
 	struct future_notifier notifier = { { &fuzz, ignore_wake }, { NULL }, FUTURE_NOTIFIER_NONE, 0 };
 
+	if (fuzz.cancel_at > 0 && --fuzz.cancel_at == 0)
+		cancel();
 	fuzz.notifier = with_notifier ? &notifier : NULL;
 	(void)future_poll(fuzz.outer, fuzz.notifier);
 	model_poll();
@@ -514,10 +616,12 @@ static void wait_with_runtime(void)
 	struct runtime *const runtime = runtime_new();
 
 	expect(runtime != NULL);
+	if (fuzz.cancel_at > 0)
+		cancel();
 	fuzz.in_runtime = 1;
 	runtime_wait(runtime, fuzz.outer);
 	runtime_delete(runtime);
-	for (unsigned i = 0; fuzz.model_state != FUTURE_STATE_COMPLETE; i++) {
+	for (unsigned i = 0; fuzz.model.state != FUTURE_STATE_COMPLETE; i++) {
 		expect(i < POLLS_MAX);
 		model_poll();
 	}
@@ -532,12 +636,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	build();
 	const unsigned how = input_byte(&fuzz.input);
 
+	fuzz.cancel_at = input_byte(&fuzz.input) % CANCEL_AT_MAX;
 	compare();
-	for (unsigned i = 0; i < how / 4 && fuzz.model_state != FUTURE_STATE_COMPLETE; i++)
+	for (unsigned i = 0; i < how / 4 && fuzz.model.state != FUTURE_STATE_COMPLETE; i++)
 		poll_once(how & 1);
 	if (how & 2)
 		wait_with_runtime();
-	for (unsigned i = 0; fuzz.model_state != FUTURE_STATE_COMPLETE; i++) {
+	for (unsigned i = 0; fuzz.model.state != FUTURE_STATE_COMPLETE; i++) {
 		expect(i < POLLS_MAX);
 		poll_once(how & 1);
 	}

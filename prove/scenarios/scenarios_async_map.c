@@ -27,7 +27,19 @@
 /* Their search for room begins at the same cell; of C it is another. */
 enum key { A = 2, B = 3, C = 40, D = 41, FAR_HOME = 5 /* of two groups, the other one */ };
 
-enum what { NOTHING, PUT, GET, REMOVE, LOOKUP, COUNT, VISIT, FILL /* so many keys whose home is A's, in before only */ };
+enum what {
+	NOTHING,
+	PUT,
+	GET,
+	REMOVE,
+	LOOKUP,
+	CANCEL_PUT, /* polled no time, once, twice; then cancelled (M.8) */
+	CANCEL_GET,
+	CANCEL_REMOVE,
+	COUNT,
+	VISIT,
+	FILL, /* so many keys whose home is A's, in before only */
+};
 
 struct step {
 	enum what what;
@@ -101,16 +113,33 @@ static int has(enum flag flag)
 	return (now.program->flags & (unsigned)flag) != 0;
 }
 
-/* Outcomes of an operation that a mover or lack of memory kept from having an effect (M.6). */
-static int is_failure(enum async_hash_map_status status)
+/* Polls to the end; one that is to be cancelled is asked before, between or after its first polls. Returns whether it was cut short. */
+static int drive(struct future *future, int is_to_be_cancelled)
 {
+	if (is_to_be_cancelled) {
+		for (unsigned polls = schedule_choose(3); polls > 0; polls--)
+			(void)future_poll(future, NULL);
+		future_cancel(future);
+	}
+	while (future_poll(future, NULL) != FUTURE_STATE_COMPLETE)
+		hl_relax();
+	SCHEDULE_REQUIRE(is_to_be_cancelled || !future_is_cancelled(future));
+	return future_is_cancelled(future);
+}
+
+/* Outcomes of an operation that was cut short, or that a mover or lack of memory kept from having an effect (M.6, M.8). */
+static int is_failure(enum async_hash_map_status status, int is_cancelled)
+{
+	SCHEDULE_REQUIRE(is_cancelled == (status == ASYNC_HASH_MAP_CANCELLED));
+	if (is_cancelled)
+		return 1;
 	if (status != ASYNC_HASH_MAP_NO_MEMORY && status != ASYNC_HASH_MAP_MOVER_ERROR)
 		return 0;
 	SCHEDULE_REQUIRE(has(FAILURES) || (has(NO_MEMORY) && status == ASYNC_HASH_MAP_NO_MEMORY));
 	return 1;
 }
 
-static enum async_hash_map_status put(struct vdm *vdm, uint64_t key)
+static enum async_hash_map_status put(struct vdm *vdm, uint64_t key, int is_to_be_cancelled)
 {
 	const unsigned task = hl_schedule_task();
 	const uint64_t item = task + WRITERS * now.puts[task]++;
@@ -121,14 +150,14 @@ static enum async_hash_map_status put(struct vdm *vdm, uint64_t key)
 	if (has(NEWS))
 		hl_u64_store_relaxed(&now.news[item], 1);
 	struct async_hash_map_put_fut future = async_hash_map_put(now.map, vdm, key, value, size);
-	FUTURE_BUSY_POLL(&future);
+	const int is_cancelled = drive(FUTURE_AS_RUNNABLE(&future), is_to_be_cancelled);
 	const enum async_hash_map_status status = future.output.status;
-	if (status == ASYNC_HASH_MAP_OK) {
+	if (is_failure(status, is_cancelled)) {
+		judge_return(operation, HISTORY_NO_EFFECT, HISTORY_ANY);
+	} else if (status == ASYNC_HASH_MAP_OK) {
 		judge_return(operation, HISTORY_DONE, item);
 	} else if (status == ASYNC_HASH_MAP_EXISTS) {
 		judge_return(operation, HISTORY_EXISTS, HISTORY_ANY);
-	} else if (is_failure(status)) {
-		judge_return(operation, HISTORY_NO_EFFECT, HISTORY_ANY);
 	} else {
 		SCHEDULE_REQUIRE(status == ASYNC_HASH_MAP_FULL && has(MAY_BE_FULL));
 		judge_return(operation, HISTORY_FULL, HISTORY_ANY);
@@ -136,15 +165,16 @@ static enum async_hash_map_status put(struct vdm *vdm, uint64_t key)
 	return status;
 }
 
-static void get(struct vdm *vdm, uint64_t key)
+static void get(struct vdm *vdm, uint64_t key, int is_to_be_cancelled)
 {
 	unsigned char buffer[VALUE_SIZE_MAX];
 	struct history_operation *const operation = judge_call(HISTORY_FIND, key, 0);
 	struct async_hash_map_get_copy_fut future = async_hash_map_get_copy(now.map, vdm, key, buffer, sizeof(buffer));
 	const struct async_hash_map_get_copy_output *const output = &future.output;
 
-	FUTURE_BUSY_POLL(&future);
+	const int is_cancelled = drive(FUTURE_AS_RUNNABLE(&future), is_to_be_cancelled);
 	if (output->status == ASYNC_HASH_MAP_OK) {
+		SCHEDULE_REQUIRE(!is_cancelled);
 		SCHEDULE_REQUIRE(output->value == buffer && output->copied == output->size);
 		const uint64_t item = item_in(buffer, output->size);
 		SCHEDULE_REQUIRE(!has(NEWS) || hl_u64_load_relaxed(&now.news[item]) == 1);
@@ -152,7 +182,7 @@ static void get(struct vdm *vdm, uint64_t key)
 		return;
 	}
 	SCHEDULE_REQUIRE(output->value == NULL && output->size == 0 && output->copied == 0);
-	if (is_failure(output->status)) {
+	if (is_failure(output->status, is_cancelled)) {
 		judge_return(operation, HISTORY_NO_EFFECT, HISTORY_ANY);
 	} else {
 		SCHEDULE_REQUIRE(output->status == ASYNC_HASH_MAP_NOT_FOUND);
@@ -160,12 +190,15 @@ static void get(struct vdm *vdm, uint64_t key)
 	}
 }
 
-static void remove_key(uint64_t key)
+static void remove_key(uint64_t key, int is_to_be_cancelled)
 {
 	struct history_operation *const operation = judge_call(HISTORY_ERASE, key, 0);
 	struct async_hash_map_remove_fut future = async_hash_map_remove(now.map, key);
 
-	FUTURE_BUSY_POLL(&future);
+	if (is_failure(future.output.status, drive(FUTURE_AS_RUNNABLE(&future), is_to_be_cancelled))) {
+		judge_return(operation, HISTORY_NO_EFFECT, HISTORY_ANY);
+		return;
+	}
 	SCHEDULE_REQUIRE(future.output.status == ASYNC_HASH_MAP_OK || future.output.status == ASYNC_HASH_MAP_NOT_FOUND);
 	judge_return(operation, future.output.status == ASYNC_HASH_MAP_OK ? HISTORY_DONE : HISTORY_ABSENT, HISTORY_ANY);
 }
@@ -216,7 +249,7 @@ static void fill(uint64_t keys)
 	SCHEDULE_REQUIRE(hl_aha_home(&two, hl_aha_hash(A)) != hl_aha_home(&two, hl_aha_hash(FAR_HOME)));
 	for (uint64_t key = 1000; keys > 0; key++)
 		if (hl_aha_home(&two, hl_aha_hash(key)) == hl_aha_home(&two, hl_aha_hash(A))) {
-			SCHEDULE_REQUIRE(put(now.vdm, key) == ASYNC_HASH_MAP_OK);
+			SCHEDULE_REQUIRE(put(now.vdm, key, 0) == ASYNC_HASH_MAP_OK);
 			keys--;
 		}
 }
@@ -228,9 +261,12 @@ static void do_steps(const struct step steps[STEPS], struct vdm *vdm)
 
 		switch (steps[i].what) {
 		case NOTHING: return;
-		case PUT: (void)put(vdm, key); break;
-		case GET: get(vdm, key); break;
-		case REMOVE: remove_key(key); break;
+		case PUT: (void)put(vdm, key, 0); break;
+		case GET: get(vdm, key, 0); break;
+		case REMOVE: remove_key(key, 0); break;
+		case CANCEL_PUT: (void)put(vdm, key, 1); break;
+		case CANCEL_GET: get(vdm, key, 1); break;
+		case CANCEL_REMOVE: remove_key(key, 1); break;
 		case LOOKUP: lookup(key); break;
 		case COUNT: count(); break;
 		case VISIT: visit_all(); break;
@@ -305,7 +341,12 @@ static void make_mover(enum mover_kind kind)
 		make_sim();
 	if (kind != THREADS)
 		return;
-	now.threads = data_mover_threads_new(1, 2, FUTURE_NOTIFIER_NONE);
+	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+	cfg.threads = 1;
+	cfg.queue = 2;
+	cfg.notifier = FUTURE_NOTIFIER_NONE;
+	cfg.inline_max = 0;
+	now.threads = data_mover_threads_new_cfg(&cfg);
 	SCHEDULE_REQUIRE(now.threads != NULL);
 	now.vdm = data_mover_threads_get_vdm(now.threads);
 }
@@ -365,6 +406,15 @@ static void check_room(struct vdm *vdm)
 	SCHEDULE_REQUIRE(async_hash_map_count(now.map) == before + (before < now.program->capacity));
 }
 
+/* Each operation that the mover was asked for was seen to its end. */
+static void check_sim(void)
+{
+	struct data_mover_sim_stats stats;
+
+	data_mover_sim_statistics(now.sim, &stats);
+	SCHEDULE_REQUIRE(stats.made == stats.completed + stats.cancelled);
+}
+
 static void check(void)
 {
 	static const enum key keys[] = { A, B, C, FAR_HOME };
@@ -373,12 +423,14 @@ static void check(void)
 
 	schedule_fail_allocation(0);
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		get(vdm, keys[i]);
+		get(vdm, keys[i], 0);
 	visit_all();
 	count();
 	judge();
 	SCHEDULE_REQUIRE(async_hash_map_check(now.map, &report) == 0);
 	check_room(vdm);
+	if (now.sim != NULL)
+		check_sim();
 	async_hash_map_delete(now.map);
 	data_mover_threads_delete(now.threads);
 	data_mover_sim_delete(now.sim);
@@ -389,6 +441,8 @@ static void check(void)
 /* ---- programs -------------------------------------------------------------------------------------------------------- */
 
 static const struct program programs[] = {
+	{ .name = "absent-is-remembered", .shows = "M.1 M.4", .pitfalls = "10 11", .bound = 3, .bound_weak = 3, .capacity = 2,
+	  .before = { { PUT, A } }, .tasks = { { { GET, A }, { PUT, A } }, { { REMOVE, A }, { PUT, B } } } },
 	{ .name = "put-put-get", .shows = "M.1 M.2", .pitfalls = "1 32", .bound = 3, .bound_weak = 1, .capacity = 2,
 	  .tasks = { { { PUT, A } }, { { PUT, A } }, { { GET, A } } } },
 	{ .name = "put-put-of-the-last-place", .shows = "M.1 M.5", .pitfalls = "32", .bound = 4, .bound_weak = 2, .capacity = 1,
@@ -413,8 +467,12 @@ static const struct program programs[] = {
 	  .before = { { PUT, A } }, .tasks = { { { REMOVE, A }, { PUT, A } }, { { PUT, B }, { REMOVE, B } } } },
 	{ .name = "lookup-beside-all", .shows = "M.1 M.4", .bound = 3, .bound_weak = 1, .capacity = 2,
 	  .before = { { PUT, A } }, .tasks = { { { LOOKUP, A }, { LOOKUP, A } }, { { REMOVE, A } }, { { PUT, A } } } },
-	{ .name = "put-when-the-cell-has-gone-to-another", .shows = "M.1 M.4", .pitfalls = "10 11", .bound = 3, .bound_weak = 3, .capacity = 2,
-	  .before = { { PUT, A } }, .tasks = { { { GET, A }, { PUT, A } }, { { REMOVE, A }, { PUT, B } } } },
+	{ .name = "cancelled-put-put", .shows = "M.8 M.1", .pitfalls = "32", .bound = 4, .bound_weak = 1, .capacity = 2,
+	  .tasks = { { { CANCEL_PUT, A }, { GET, A } }, { { PUT, A } } } },
+	{ .name = "cancelled-put-of-the-last-place", .shows = "M.8 M.5", .pitfalls = "4 5 32", .bound = 3, .bound_weak = 1, .capacity = 1,
+	  .flags = MAY_BE_FULL, .tasks = { { { CANCEL_PUT, A } }, { { CANCEL_PUT, A } }, { { PUT, B } } } },
+	{ .name = "cancelled-remove-remove", .shows = "M.8 M.4", .pitfalls = "16 18", .bound = 4, .bound_weak = 1, .capacity = 2,
+	  .before = { { PUT, A } }, .tasks = { { { CANCEL_REMOVE, A }, { GET, A } }, { { REMOVE, A }, { PUT, A } } } },
 	{ .name = "visit-beside-remove-put", .shows = "M.3 foreach count", .pitfalls = "5 6", .bound = 5, .bound_weak = 1, .capacity = 3,
 	  .before = { { PUT, A }, { PUT, C } },
 	  .tasks = { { { VISIT, A }, { COUNT, A } }, { { REMOVE, A }, { PUT, B } } } },
@@ -441,6 +499,14 @@ static const struct program programs[] = {
 	  .before = { { PUT, A } }, .tasks = { { { GET, A } }, { { REMOVE, A }, { PUT, A } } } },
 	{ .name = "sim.put-put", .shows = "M.1 M.2", .pitfalls = "32", .bound = 1, .capacity = 1, .mover = SIM,
 	  .tasks = { { { PUT, A } }, { { PUT, A } } } },
+	{ .name = "threads.cancelled-get-remove-put", .shows = "M.8 M.3 M.4", .pitfalls = "31", .bound = 1, .bound_weak = 1, .capacity = 2,
+	  .mover = THREADS, .before = { { PUT, A } }, .tasks = { { { CANCEL_GET, A } }, { { REMOVE, A }, { PUT, A } } } },
+	{ .name = "threads.cancelled-put-put", .shows = "M.8 M.1 M.2", .pitfalls = "31 32", .bound = 1, .bound_weak = 1, .capacity = 2,
+	  .mover = THREADS, .tasks = { { { CANCEL_PUT, A }, { GET, A } }, { { PUT, A } } } },
+	{ .name = "sim.cancelled-get-remove-put", .shows = "M.8 M.3 M.4", .pitfalls = "31", .bound = 1, .capacity = 2, .mover = SIM,
+	  .flags = FAILURES, .before = { { PUT, A } }, .tasks = { { { CANCEL_GET, A } }, { { CANCEL_REMOVE, A }, { PUT, A } } } },
+	{ .name = "sim.cancelled-put-put", .shows = "M.8 M.1 M.2", .pitfalls = "31 32", .bound = 1, .capacity = 1, .mover = SIM,
+	  .flags = FAILURES | MAY_BE_FULL, .tasks = { { { CANCEL_PUT, A } }, { { PUT, A }, { CANCEL_PUT, B } } } },
 	{ .name = "sim.failures", .shows = "M.6 M.3", .pitfalls = "8 31", .bound = 1, .capacity = 2, .mover = SIM, .flags = FAILURES,
 	  .before = { { PUT, A } }, .tasks = { { { GET, A }, { PUT, B } }, { { REMOVE, A }, { PUT, A } } } },
 };

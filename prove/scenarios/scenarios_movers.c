@@ -258,8 +258,6 @@ static void run_poller(unsigned task)
 	if (notifier.notifier_used == FUTURE_NOTIFIER_POLLER)
 		while (hl_u64_load_acquire((hl_u64 *)(void *)notifier.poller.ptr_to_monitor) == 0)
 			hl_relax();
-	if (notifier.notifier_used == FUTURE_NOTIFIER_POLLER)
-		check_bytes(1);
 	while (future_poll(future, &notifier) != FUTURE_STATE_COMPLETE)
 		hl_relax();
 	check_operation(0);
@@ -302,23 +300,52 @@ static void check_watched(void)
 	check_deleted();
 }
 
-/* A function that is set while the worker takes one finds what was written before it was set. */
-static int *table;
+static void setup_watched_word(void)
+{
+	setup_watched();
+	/* the same with another notifier */
+	data_mover_threads_delete(mover);
+	setup_mover(1, FUTURE_NOTIFIER_POLLER, 1);
+	data_mover_threads_set_memcpy_fn(mover, watching_copy);
+}
 
-static enum vdm_operation_type kind;
+/* Who has seen the word sees what was moved, before the future is complete (T.2). */
+static void run_watched_word(unsigned task)
+{
+	struct future_notifier notifier = { .notifier_used = FUTURE_NOTIFIER_NONE };
+	struct future *const future = FUTURE_AS_RUNNABLE(&operations[0].future);
+
+	(void)task;
+	hl_u64_store_relaxed(sent, 1);
+	if (future_poll(future, &notifier) != FUTURE_STATE_COMPLETE && notifier.notifier_used == FUTURE_NOTIFIER_POLLER) {
+		while (hl_u64_load_acquire((hl_u64 *)(void *)notifier.poller.ptr_to_monitor) == 0)
+			hl_relax();
+		SCHEDULE_REQUIRE(hl_u64_load_relaxed(arrived) == 1);
+	}
+	while (future_poll(future, &notifier) != FUTURE_STATE_COMPLETE)
+		hl_relax();
+	check_operation(0);
+}
+
+/*
+ * A function that is set while the worker takes one finds what was written before it was set: a word, for the memory models, and
+ * a plain one, for ThreadSanitizer.
+ */
+static struct {
+	hl_u64 word;
+	int plain;
+} *table;
+
+static void require_table(void)
+{
+	SCHEDULE_REQUIRE(hl_u64_load_relaxed(&table->word) == 7);
+	SCHEDULE_REQUIRE(table->plain == 7);
+}
 
 static void *table_copy(void *to, const void *from, size_t n, unsigned flags)
 {
-	SCHEDULE_REQUIRE(*table == 7);
+	require_table();
 	return counting_copy(to, from, n, flags);
-}
-
-static void *table_set(void *to, int c, size_t n, unsigned flags)
-{
-	(void)flags;
-	SCHEDULE_REQUIRE(*table == 7);
-	operations[operation_of(to)].copies++;
-	return memset(to, c, n);
 }
 
 static void *counting_set(void *to, int c, size_t n, unsigned flags)
@@ -328,20 +355,29 @@ static void *counting_set(void *to, int c, size_t n, unsigned flags)
 	return memset(to, c, n);
 }
 
+static void *table_set(void *to, int c, size_t n, unsigned flags)
+{
+	require_table();
+	return counting_set(to, c, n, flags);
+}
+
+static unsigned function; /* which of the three */
+
 static void setup_function(void)
 {
-	static const enum vdm_operation_type kinds[] = { VDM_OPERATION_MEMCPY, VDM_OPERATION_MEMMOVE, VDM_OPERATION_MEMSET };
-
-	kind = kinds[schedule_choose(3)];
-	setup_mover(1, FUTURE_NOTIFIER_WAKER, kind == VDM_OPERATION_MEMCPY);
+	setup_mover(1, FUTURE_NOTIFIER_WAKER, 0);
 	data_mover_threads_set_memmove_fn(mover, counting_copy);
 	data_mover_threads_set_memset_fn(mover, counting_set);
-	if (kind == VDM_OPERATION_MEMMOVE)
-		operations[0].future = vdm_memmove(vdm, operations[0].to, operations[0].from, SIZE, 0);
-	if (kind == VDM_OPERATION_MEMSET)
-		operations[0].future = vdm_memset(vdm, operations[0].to, operations[0].from[0], SIZE, 0);
 	table = calloc(1, sizeof(*table));
 	SCHEDULE_REQUIRE(table != NULL);
+	schedule_name(table, "table");
+	function = schedule_choose(3);
+	if (function == 0)
+		operations[0].future = vdm_memcpy(vdm, operations[0].to, operations[0].from, SIZE, 0);
+	else if (function == 1)
+		operations[0].future = vdm_memmove(vdm, operations[0].to, operations[0].from, SIZE, 0);
+	else
+		operations[0].future = vdm_memset(vdm, operations[0].to, operations[0].from[0], SIZE, 0);
 }
 
 static void run_function(unsigned task)
@@ -350,18 +386,97 @@ static void run_function(unsigned task)
 		complete(0);
 		return;
 	}
-	*table = 7;
-	switch (kind) {
-	case VDM_OPERATION_MEMMOVE: data_mover_threads_set_memmove_fn(mover, table_copy); break;
-	case VDM_OPERATION_MEMSET: data_mover_threads_set_memset_fn(mover, table_set); break;
-	default: data_mover_threads_set_memcpy_fn(mover, table_copy); break;
-	}
+	hl_u64_store_relaxed(&table->word, 7);
+	table->plain = 7;
+	if (function == 0)
+		data_mover_threads_set_memcpy_fn(mover, table_copy);
+	else if (function == 1)
+		data_mover_threads_set_memmove_fn(mover, table_copy);
+	else
+		data_mover_threads_set_memset_fn(mover, table_set);
 }
 
 static void check_function(void)
 {
 	check_deleted();
 	free(table);
+}
+
+/* ---- pieces ---------------------------------------------------------------------------------------------------------- */
+
+/* Every copy is of two pieces, which two workers may take; nobody counts. */
+static void setup_pieces(unsigned count)
+{
+	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+
+	cfg.threads = 2;
+	cfg.queue = 2;
+	cfg.inline_max = 0;
+	cfg.split_min = SIZE / 2;
+	cfg.numa = 0;
+	mover = data_mover_threads_new_cfg(&cfg);
+	SCHEDULE_REQUIRE(mover != NULL);
+	schedule_name(mover, "mover");
+	setup_operations(data_mover_threads_get_vdm(mover), count);
+	for (unsigned i = 0; i < count; i++)
+		operations[i].copies = 1;
+}
+
+static void setup_one_in_pieces(void)
+{
+	setup_pieces(1);
+}
+
+static void setup_two_in_pieces(void)
+{
+	setup_pieces(2);
+}
+
+static void run_one(unsigned task)
+{
+	complete(task);
+}
+
+/* The queue takes two shares: what comes second has room for both, for one, or for none. */
+static void run_pieces_of_two(unsigned task)
+{
+	(void)task;
+	(void)future_poll(FUTURE_AS_RUNNABLE(&operations[0].future), NULL);
+	complete(1);
+	complete(0);
+}
+
+static void check_pieces(void)
+{
+	struct data_mover_threads_counts counters;
+
+	data_mover_threads_counters(mover, &counters);
+	SCHEDULE_REQUIRE(counters.split == counters.operations && counters.operations > 0);
+	check_deleted();
+}
+
+/* A batch of which each worker may do a part, and one of them is refused. */
+static void run_batch(unsigned task)
+{
+	struct vdm_operation batch[2] = { vdm_operation_memcpy(operations[0].to, operations[0].from, SIZE, 0),
+					  vdm_operation_memcpy(operations[1].to, operations[1].from, SIZE, 0) };
+	struct vdm_operation_output outputs[2];
+
+	(void)task;
+	batch[1].data.memcpy.flags = schedule_choose(2) == 0 ? 0 : UINT64_MAX;
+	struct vdm_operation_future future = vdm_batch(vdm, batch, outputs, 2, 0);
+	while (future_poll(FUTURE_AS_RUNNABLE(&future), NULL) != FUTURE_STATE_COMPLETE)
+		hl_relax();
+	const int fails = batch[1].data.memcpy.flags != 0;
+	SCHEDULE_REQUIRE(future.output.result == (fails ? VDM_ERROR_JOB_CORRUPTED : VDM_SUCCESS));
+	SCHEDULE_REQUIRE(future.output.output.batch.failed == (unsigned)fails);
+	SCHEDULE_REQUIRE(outputs[0].result == VDM_SUCCESS && outputs[1].result == future.output.result);
+	check_bytes(fails ? 1 : 2);
+}
+
+static void setup_batch(void)
+{
+	setup_pieces(0);
 }
 
 /* ---- two workers ---------------------------------------------------------------------------------------------------- */
@@ -606,7 +721,15 @@ static const struct schedule_scenario scenarios[] = {
 	  .setup = setup_poller, .run = run_poller, .check = check_deleted },
 	{ .name = "order-of-a-copy", .shows = "T.2 V.2", .pitfalls = "21", .tasks = 1, .bound = 3, .bound_weak = 3,
 	  .setup = setup_watched, .run = run_watched, .check = check_watched },
-	{ .name = "function-set-beside-a-copy", .shows = "data_mover_threads_set_memcpy_fn and its kin", .tasks = 2, .bound = 3, .bound_weak = 1,
+	{ .name = "order-of-a-word", .shows = "T.2", .pitfalls = "21", .tasks = 1, .bound = 3, .bound_weak = 3,
+	  .setup = setup_watched_word, .run = run_watched_word, .check = check_watched },
+	{ .name = "one-in-pieces", .shows = "T.1 T.5", .tasks = 1, .bound = 2, .bound_weak = 1,
+	  .setup = setup_one_in_pieces, .run = run_one, .check = check_pieces },
+	{ .name = "two-in-pieces", .shows = "T.1 T.5", .pitfalls = "22 30", .tasks = 1, .bound = 1, .bound_weak = 1,
+	  .setup = setup_two_in_pieces, .run = run_pieces_of_two, .check = check_pieces },
+	{ .name = "batch-in-pieces", .shows = "T.5", .tasks = 1, .bound = 1, .bound_weak = 1,
+	  .setup = setup_batch, .run = run_batch, .check = check_pieces },
+	{ .name = "function-set-beside-a-copy", .shows = "data_mover_threads_set_memcpy_fn", .tasks = 2, .bound = 3, .bound_weak = 1,
 	  .setup = setup_function, .run = run_function, .check = check_function },
 	{ .name = "burst-for-two-workers", .shows = "T.1", .pitfalls = "22", .tasks = 1, .bound = 1,
 	  .setup = setup_two_workers, .run = run_burst, .check = check_deleted },
