@@ -42,6 +42,7 @@ struct bench_result {
 
 extern const struct bench_group bench_futures;
 extern const struct bench_group bench_runtime;
+extern const struct bench_group bench_executor;
 extern const struct bench_group bench_movers;
 extern const struct bench_group bench_async_map;
 

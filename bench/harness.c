@@ -17,7 +17,7 @@
 #define REPETITIONS_MAX 25
 #define RESULTS_MAX 4096
 #define FILTERS_MAX 4
-#define GROUPS 5
+#define GROUPS 6
 #define PROGRESS_EACH_NS UINT64_C(15000000000) /* where nobody sees a line change */
 
 /* One case, how often it is run and what that takes. */
@@ -150,8 +150,8 @@ static unsigned smaller(unsigned a, unsigned b)
 static struct job *select_jobs(const struct options *options, size_t *count)
 {
 	const struct bench_group groups[GROUPS] = { bench_maps(options->quick), bench_futures, bench_runtime, bench_movers,
-						    bench_async_map };
-	static const size_t order[GROUPS] = { 1, 2, 3, 4, 0 }; /* the maps, which take longest, last */
+						    bench_async_map, bench_executor };
+	static const size_t order[GROUPS] = { 1, 2, 5, 3, 4, 0 }; /* the maps, which take longest, last */
 	size_t all = 0;
 
 	for (size_t g = 0; g < GROUPS; g++)

@@ -3,26 +3,56 @@
 /*
  * movers.c: vdm_memcpy through each mover; ns per operation. n is the size in bytes.
  *
- * copy_in_flight   operations made, waited for by a runtime and checked, IN_FLIGHT at a time
- * copy_one         one operation, made and polled until complete
+ * copy_in_flight   operations made, waited for by a runtime and checked, IN_FLIGHT at a time. "threads" has the default settings,
+ *                  "queue" the same without what is done in the first poll. "mutex queue" and "libuv" are other people's worker
+ * threads: queues/. copy_batch       the same as one vdm_batch() of IN_FLIGHT copies
+ * copy_one         one operation, made and polled until complete; "memcpy + poll" is a future whose task is a memcpy
+ * copy_large       one operation, waited for by a runtime; "plain" and "past caches" are memcpy and non-temporal stores, by as
+ *                  many threads, each with its part of the bytes, started beforehand
  */
 #include <hashloom/data_mover_sync.h>
 #include <hashloom/data_mover_threads.h>
 #include <hashloom/runtime.h>
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
+#include "queues/queues.h"
 
 #define IN_FLIGHT 128
 #define BYTES_PER_REPETITION ((size_t)512 << 20)
 #define OPERATIONS_MAX 200000
+#define LARGE ((size_t)64 << 20)
+#define LARGE_TURNS 4
 
-static size_t operations_for(size_t size)
+static size_t batches_for(size_t size)
 {
 	const size_t operations = BYTES_PER_REPETITION / size;
 
-	return operations < OPERATIONS_MAX ? operations : OPERATIONS_MAX;
+	return (operations < OPERATIONS_MAX ? operations : OPERATIONS_MAX) / IN_FLIGHT + 1;
+}
+
+static struct copies copies_new(size_t size)
+{
+	struct copies copies = { .size = size, .in_flight = IN_FLIGHT, .batches = batches_for(size) };
+
+	copies.from = bench_allocate(IN_FLIGHT * size);
+	copies.to = bench_allocate(IN_FLIGHT * size);
+	memset(copies.from, 1, IN_FLIGHT * size);
+	memset(copies.to, 0, IN_FLIGHT * size);
+	return copies;
+}
+
+/* Returns nanoseconds per operation. */
+static double copies_delete(struct copies *copies, double ns)
+{
+	if (memcmp(copies->from, copies->to, IN_FLIGHT * copies->size) != 0)
+		bench_fail("a copy is wrong");
+	free(copies->from);
+	free(copies->to);
+	return ns / (double)(copies->batches * IN_FLIGHT);
 }
 
 static double copy_in_flight(struct vdm *vdm, size_t size)
@@ -30,78 +60,318 @@ static double copy_in_flight(struct vdm *vdm, size_t size)
 	struct runtime *const runtime = runtime_new();
 	struct vdm_operation_future *const futures = bench_allocate(IN_FLIGHT * sizeof(*futures));
 	struct future *pointers[IN_FLIGHT];
-	char *const from = bench_allocate(IN_FLIGHT * size);
-	char *const to = bench_allocate(IN_FLIGHT * size);
-	const size_t batches = operations_for(size) / IN_FLIGHT + 1;
+	struct copies copies = copies_new(size);
 
-	memset(from, 1, IN_FLIGHT * size);
-	memset(to, 0, IN_FLIGHT * size);
 	for (size_t i = 0; i < IN_FLIGHT; i++)
 		pointers[i] = FUTURE_AS_RUNNABLE(&futures[i]);
 	const uint64_t begin = bench_now_ns();
-	for (size_t batch = 0; batch < batches; batch++) {
+	for (size_t batch = 0; batch < copies.batches; batch++) {
 		for (size_t i = 0; i < IN_FLIGHT; i++)
-			futures[i] = vdm_memcpy(vdm, to + i * size, from + i * size, size, 0);
+			futures[i] = vdm_memcpy(vdm, copies.to + i * size, copies.from + i * size, size, 0);
 		runtime_wait_multiple(runtime, pointers, IN_FLIGHT);
 	}
-	const double ns = (double)(bench_now_ns() - begin) / (double)(batches * IN_FLIGHT);
-	if (memcmp(from, to, IN_FLIGHT * size) != 0)
-		bench_fail("a copy is wrong");
+	const double ns = (double)(bench_now_ns() - begin);
 	free(futures);
-	free(from);
-	free(to);
 	runtime_delete(runtime);
-	return ns;
+	return copies_delete(&copies, ns);
 }
 
-static double copy_in_flight_sync(const struct bench_case *bench_case)
+static double copy_batches(struct vdm *vdm, size_t size)
+{
+	struct runtime *const runtime = runtime_new();
+	struct vdm_operation operations[IN_FLIGHT];
+	struct vdm_operation_output outputs[IN_FLIGHT];
+	struct copies copies = copies_new(size);
+
+	const uint64_t begin = bench_now_ns();
+	for (size_t batch = 0; batch < copies.batches; batch++) {
+		for (size_t i = 0; i < IN_FLIGHT; i++)
+			operations[i] = vdm_operation_memcpy(copies.to + i * size, copies.from + i * size, size, 0);
+		struct vdm_operation_future future = vdm_batch(vdm, operations, outputs, IN_FLIGHT, 0);
+		runtime_wait(runtime, FUTURE_AS_RUNNABLE(&future));
+		if (FUTURE_OUTPUT(&future)->result != VDM_SUCCESS)
+			bench_fail("a batch has failed");
+	}
+	const double ns = (double)(bench_now_ns() - begin);
+	runtime_delete(runtime);
+	return copies_delete(&copies, ns);
+}
+
+typedef double (*copy_fn)(struct vdm *vdm, size_t size);
+
+static double with_sync(copy_fn copy, size_t size)
 {
 	struct data_mover_sync *const mover = data_mover_sync_new();
-	const double ns = copy_in_flight(data_mover_sync_get_vdm(mover), bench_case->n);
+	const double ns = copy(data_mover_sync_get_vdm(mover), size);
 
 	data_mover_sync_delete(mover);
 	return ns;
 }
 
-static double copy_in_flight_threads(const struct bench_case *bench_case)
+static double with_threads(copy_fn copy, size_t size, const struct data_mover_threads_cfg *cfg)
 {
-	struct data_mover_threads *const mover = data_mover_threads_default();
-	const double ns = copy_in_flight(data_mover_threads_get_vdm(mover), bench_case->n);
+	struct data_mover_threads *const mover = data_mover_threads_new_cfg(cfg);
+	const double ns = copy(data_mover_threads_get_vdm(mover), size);
 
 	data_mover_threads_delete(mover);
 	return ns;
 }
 
-static double copy_one_sync(const struct bench_case *bench_case)
+static double with_default(copy_fn copy, size_t size)
 {
-	struct data_mover_sync *const mover = data_mover_sync_new();
-	struct vdm *const vdm = data_mover_sync_get_vdm(mover);
-	char from[64] = { 1 };
-	char to[64];
-	const size_t operations = 10 * OPERATIONS_MAX;
+	const struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
 
-	(void)bench_case;
+	return with_threads(copy, size, &cfg);
+}
+
+static double with_queue(copy_fn copy, size_t size)
+{
+	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+
+	cfg.inline_max = 0;
+	return with_threads(copy, size, &cfg);
+}
+
+static double in_flight_sync(const struct bench_case *bench_case)
+{
+	return with_sync(copy_in_flight, bench_case->n);
+}
+
+static double in_flight_threads(const struct bench_case *bench_case)
+{
+	return with_default(copy_in_flight, bench_case->n);
+}
+
+static double in_flight_queue(const struct bench_case *bench_case)
+{
+	return with_queue(copy_in_flight, bench_case->n);
+}
+
+static double batch_threads(const struct bench_case *bench_case)
+{
+	return with_default(copy_batches, bench_case->n);
+}
+
+static double batch_queue(const struct bench_case *bench_case)
+{
+	return with_queue(copy_batches, bench_case->n);
+}
+
+static double in_flight_mutex(const struct bench_case *bench_case)
+{
+	struct copies copies = copies_new(bench_case->n);
+
+	return copies_delete(&copies, queue_mutex_copy(&copies, (unsigned)data_mover_threads_cfg_default().threads));
+}
+
+#ifdef BENCH_HAS_UV
+static double in_flight_uv(const struct bench_case *bench_case)
+{
+	struct copies copies = copies_new(bench_case->n);
+
+	return copies_delete(&copies, queue_uv_copy(&copies));
+}
+#endif
+
+/* ---- one ------------------------------------------------------------------------------------------ */
+
+#define ONES ((size_t)10 * OPERATIONS_MAX)
+
+struct copy_data {
+	char *to;
+	const char *from;
+	size_t n;
+};
+
+struct copy_output {
+	char *to;
+};
+
+FUTURE(copy_future, struct copy_data, struct copy_output);
+
+static enum future_state copy_task(struct future_context *context, struct future_notifier *notifier)
+{
+	const struct copy_data *const data = future_context_get_data(context);
+	struct copy_output *const output = future_context_get_output(context);
+
+	(void)notifier;
+	output->to = memcpy(data->to, data->from, data->n);
+	return FUTURE_STATE_COMPLETE;
+}
+
+static double one_by_hand(const struct bench_case *bench_case)
+{
+	struct copies copies = copies_new(bench_case->n);
+
 	const uint64_t begin = bench_now_ns();
-	for (size_t i = 0; i < operations; i++) {
-		struct vdm_operation_future future = vdm_memcpy(vdm, to, from, sizeof(to), 0);
+	for (size_t i = 0; i < ONES; i++) {
+		struct copy_future future = { .data = { copies.to, copies.from, copies.size } };
 
+		FUTURE_INIT(&future, copy_task);
 		FUTURE_BUSY_POLL(&future);
+		/* or the compiler would see through it, which it cannot do with a mover */
+		__asm__ __volatile__("" : : "r"(&future) : "memory");
 	}
-	const double ns = (double)(bench_now_ns() - begin) / (double)operations;
-	if (to[0] != 1)
-		bench_fail("a copy is wrong");
-	data_mover_sync_delete(mover);
+	const double ns = (double)(bench_now_ns() - begin) / (double)ONES;
+	free(copies.from);
+	free(copies.to);
 	return ns;
 }
 
+static double copy_ones(struct vdm *vdm, size_t size)
+{
+	struct copies copies = copies_new(size);
+
+	const uint64_t begin = bench_now_ns();
+	for (size_t i = 0; i < ONES; i++) {
+		struct vdm_operation_future future = vdm_memcpy(vdm, copies.to, copies.from, size, 0);
+
+		FUTURE_BUSY_POLL(&future);
+	}
+	const double ns = (double)(bench_now_ns() - begin) / (double)ONES;
+	if (memcmp(copies.from, copies.to, size) != 0)
+		bench_fail("a copy is wrong");
+	free(copies.from);
+	free(copies.to);
+	return ns;
+}
+
+static double one_sync(const struct bench_case *bench_case)
+{
+	return with_sync(copy_ones, bench_case->n);
+}
+
+static double one_threads(const struct bench_case *bench_case)
+{
+	return with_default(copy_ones, bench_case->n);
+}
+
+/* ---- large ---------------------------------------------------------------------------------------- */
+
+static double copy_large(struct vdm *vdm, size_t size)
+{
+	struct runtime *const runtime = runtime_new();
+	char *const to = bench_allocate(size);
+	char *const from = bench_allocate(size);
+
+	memset(to, 0, size);
+	memset(from, 1, size);
+	const uint64_t begin = bench_now_ns();
+	for (unsigned turn = 0; turn < LARGE_TURNS; turn++) {
+		struct vdm_operation_future future = vdm_memcpy(vdm, to, from, size, 0);
+
+		runtime_wait(runtime, FUTURE_AS_RUNNABLE(&future));
+	}
+	const double ns = (double)(bench_now_ns() - begin) / LARGE_TURNS;
+	if (memcmp(from, to, size) != 0)
+		bench_fail("a copy is wrong");
+	free(to);
+	free(from);
+	runtime_delete(runtime);
+	return ns;
+}
+
+static double large_threads(const struct bench_case *bench_case)
+{
+	return with_default(copy_large, bench_case->n);
+}
+
+/* One thread's part, as often as it is measured; the threads meet in between. */
+struct part {
+	char *to, *from;
+	size_t size;
+	struct vdm *vdm;
+	uint64_t flags;
+	pthread_barrier_t *barrier;
+};
+
+static void *copy_part(void *arg)
+{
+	const struct part *const part = arg;
+
+	for (unsigned turn = 0; turn < LARGE_TURNS; turn++) {
+		pthread_barrier_wait(part->barrier);
+		struct vdm_operation_future future = vdm_memcpy(part->vdm, part->to, part->from, part->size, part->flags);
+		FUTURE_BUSY_POLL(&future);
+		pthread_barrier_wait(part->barrier);
+	}
+	return NULL;
+}
+
+/* The synchronous mover is memcpy, or with the hint non-temporal stores, and nothing else. */
+static double large_by_hand(const struct bench_case *bench_case, uint64_t flags)
+{
+	struct data_mover_sync *const mover = data_mover_sync_new();
+	char *const to = bench_allocate(bench_case->n);
+	char *const from = bench_allocate(bench_case->n);
+	const size_t size = bench_case->n / bench_case->threads;
+	pthread_barrier_t barrier;
+	struct part parts[2];
+	pthread_t threads[2];
+	uint64_t ns = 0;
+
+	memset(to, 0, bench_case->n);
+	memset(from, 1, bench_case->n);
+	pthread_barrier_init(&barrier, NULL, bench_case->threads + 1);
+	for (unsigned i = 0; i < bench_case->threads; i++) {
+		parts[i] = (struct part){ to + i * size, from + i * size, size, data_mover_sync_get_vdm(mover), flags, &barrier };
+		if (pthread_create(&threads[i], NULL, copy_part, &parts[i]) != 0)
+			bench_fail("no thread");
+	}
+	for (unsigned turn = 0; turn < LARGE_TURNS; turn++) {
+		const uint64_t begin = bench_now_ns();
+
+		pthread_barrier_wait(&barrier);
+		pthread_barrier_wait(&barrier);
+		ns += bench_now_ns() - begin;
+	}
+	for (unsigned i = 0; i < bench_case->threads; i++)
+		pthread_join(threads[i], NULL);
+	if (memcmp(from, to, bench_case->n) != 0)
+		bench_fail("a copy is wrong");
+	pthread_barrier_destroy(&barrier);
+	free(to);
+	free(from);
+	data_mover_sync_delete(mover);
+	return (double)ns / LARGE_TURNS;
+}
+
+static double large_plain(const struct bench_case *bench_case)
+{
+	return large_by_hand(bench_case, 0);
+}
+
+static double large_past_caches(const struct bench_case *bench_case)
+{
+	return large_by_hand(bench_case, VDM_F_NO_CACHE_HINT);
+}
+
+#ifdef BENCH_HAS_UV
+#define UV(size) { "copy_in_flight", "libuv", size, 4, in_flight_uv, 0, 0 },
+#else
+#define UV(size)
+#endif
+
+#define SIZE(size)                                                                                                     \
+	{ "copy_in_flight", "sync", size, 1, in_flight_sync, 0, 0 },                                                   \
+	{ "copy_in_flight", "threads", size, 2, in_flight_threads, 0, 0 },                                             \
+	{ "copy_in_flight", "queue", size, 2, in_flight_queue, 0, 0 },                                                 \
+	{ "copy_in_flight", "mutex queue", size, 2, in_flight_mutex, 0, 0 }, UV(size)                                  \
+	{ "copy_batch", "threads", size, 2, batch_threads, 0, 0 },                                                     \
+	{ "copy_batch", "queue", size, 2, batch_queue, 0, 0 }
+
+#define ONE(size)                                                                                                      \
+	{ "copy_one", "memcpy + poll", size, 1, one_by_hand, 0, 0 },                                                   \
+	{ "copy_one", "sync", size, 1, one_sync, 0, 0 },                                                               \
+	{ "copy_one", "threads", size, 1, one_threads, 0, 0 }
+
 static const struct bench_case cases[] = {
-	{ "copy_one", "sync", 64, 1, copy_one_sync, 0, 0 },
-	{ "copy_in_flight", "sync", 64, 1, copy_in_flight_sync, 0, 0 },
-	{ "copy_in_flight", "threads", 64, 2, copy_in_flight_threads, 0, 0 },
-	{ "copy_in_flight", "sync", 4096, 1, copy_in_flight_sync, 0, 0 },
-	{ "copy_in_flight", "threads", 4096, 2, copy_in_flight_threads, 0, 0 },
-	{ "copy_in_flight", "sync", 1048576, 1, copy_in_flight_sync, 0, 0 },
-	{ "copy_in_flight", "threads", 1048576, 2, copy_in_flight_threads, 0, 0 },
+	ONE(64), ONE(1024), ONE(4096), SIZE(64), SIZE(4096), SIZE(16384), SIZE(65536), SIZE(1048576),
+	{ "copy_large", "plain", LARGE, 1, large_plain, 0, 0 },
+	{ "copy_large", "plain", LARGE, 2, large_plain, 0, 0 },
+	{ "copy_large", "past caches", LARGE, 1, large_past_caches, 0, 0 },
+	{ "copy_large", "past caches", LARGE, 2, large_past_caches, 0, 0 },
+	{ "copy_large", "threads", LARGE, 2, large_threads, 0, 0 },
 };
 
 const struct bench_group bench_movers = { cases, sizeof(cases) / sizeof(cases[0]), 1 };
