@@ -47,6 +47,7 @@ jobs()
 		intern intern-apart-in-one-chunk
 		movers left-behind
 	end
+	echo "weaken-movers-burst $out/release/prove/scenarios_movers --weaken --memory relaxed --random --schedules 20000 --scenario burst-for-two-workers"
 	echo "histories-atomic $out/release/prove/prove_histories --histories 100000 --threads 3"
 	echo "histories-tsc $out/release/prove/prove_histories --histories 100000 --threads 3 --clock tsc --seed 2"
 }
