@@ -34,7 +34,6 @@ struct nothing {
 
 struct yield_data {
 	unsigned yields;
-	unsigned compute_ns;
 };
 
 FUTURE(yield_fut, struct yield_data, struct nothing);
@@ -47,12 +46,17 @@ static void compute(uint64_t ns)
 	}
 }
 
+static enum future_state compute_task(struct future_context *context, struct future_notifier *notifier)
+{
+	(void)context, (void)notifier;
+	compute(TASK_NS);
+	return FUTURE_STATE_COMPLETE;
+}
+
 static enum future_state yield_task(struct future_context *context, struct future_notifier *notifier)
 {
 	struct yield_data *const data = future_context_get_data(context);
 
-	if (data->compute_ns > 0)
-		compute(data->compute_ns);
 	if (data->yields == 0)
 		return FUTURE_STATE_COMPLETE;
 	data->yields--;
@@ -71,7 +75,8 @@ struct spawn_data {
 	struct runtime *runtime;
 	struct unit *units;
 	size_t n;
-	struct yield_data each;
+	future_task_fn each;
+	unsigned yields;
 };
 
 FUTURE(spawn_fut, struct spawn_data, struct nothing);
@@ -82,8 +87,8 @@ static enum future_state spawn_task(struct future_context *context, struct futur
 
 	(void)notifier;
 	for (size_t i = 0; i < data->n; i++) {
-		data->units[i].future.data = data->each;
-		FUTURE_INIT(&data->units[i].future, yield_task);
+		data->units[i].future.data.yields = data->yields;
+		FUTURE_INIT(&data->units[i].future, data->each);
 		if (runtime_spawn(data->runtime, &data->units[i].task, FUTURE_AS_RUNNABLE(&data->units[i].future), NULL) != HASHLOOM_OK)
 			bench_fail("a task was not spawned");
 	}
@@ -91,7 +96,7 @@ static enum future_state spawn_task(struct future_context *context, struct futur
 }
 
 /* Nanoseconds of all runs, in which one task spawns n and all are joined. */
-static uint64_t measure_tasks(size_t n, unsigned workers, size_t runs, struct yield_data each)
+static uint64_t measure_tasks(size_t n, unsigned workers, size_t runs, future_task_fn each, unsigned yields)
 {
 	struct runtime_cfg cfg = runtime_cfg_default();
 	struct unit *const units = bench_allocate(n * sizeof(*units));
@@ -102,7 +107,7 @@ static uint64_t measure_tasks(size_t n, unsigned workers, size_t runs, struct yi
 	if (runtime == NULL)
 		bench_fail("no runtime");
 	for (size_t run = 0; run < runs; run++) {
-		struct spawn_fut spawner = { .data = { runtime, units, n, each } };
+		struct spawn_fut spawner = { .data = { runtime, units, n, each, yields } };
 		struct runtime_task task;
 
 		FUTURE_INIT(&spawner, spawn_task);
@@ -122,7 +127,7 @@ static double spawn_complete(const struct bench_case *bench_case)
 {
 	const size_t runs = TASKS_PER_REPETITION / bench_case->n + 1;
 
-	return (double)measure_tasks(bench_case->n, 1, runs, (struct yield_data){ 0, 0 }) / (double)(runs * bench_case->n);
+	return (double)measure_tasks(bench_case->n, 1, runs, yield_task, 0) / (double)(runs * bench_case->n);
 }
 
 static double ready_task(const struct bench_case *bench_case)
@@ -130,8 +135,8 @@ static double ready_task(const struct bench_case *bench_case)
 	const size_t runs = POLLS_PER_REPETITION / YIELDS / bench_case->n + 1;
 	const double polls = (double)(runs * bench_case->n * YIELDS);
 	/* What spawning costs is taken off. */
-	const double with = (double)measure_tasks(bench_case->n, bench_case->threads, runs, (struct yield_data){ YIELDS, 0 });
-	const double without = (double)measure_tasks(bench_case->n, bench_case->threads, runs, (struct yield_data){ 0, 0 });
+	const double with = (double)measure_tasks(bench_case->n, bench_case->threads, runs, yield_task, YIELDS);
+	const double without = (double)measure_tasks(bench_case->n, bench_case->threads, runs, yield_task, 0);
 
 	return (with - without) / polls;
 }
@@ -145,7 +150,7 @@ static double ready_coroutine(const struct bench_case *bench_case)
 
 static double tasks_of_1_us(const struct bench_case *bench_case)
 {
-	return (double)measure_tasks(bench_case->n, bench_case->threads, 1, (struct yield_data){ 0, TASK_NS }) / (double)bench_case->n;
+	return (double)measure_tasks(bench_case->n, bench_case->threads, 1, compute_task, 0) / (double)bench_case->n;
 }
 
 /* ---- wakes ------------------------------------------------------------------------------------------ */
@@ -269,9 +274,9 @@ static const struct bench_case cases[] = {
 	{ "spawn_complete", "hashloom", 65536, 1, spawn_complete, 0, 0 },
 	{ "ready_task", "hashloom", 16, 0, ready_task, 0, 0 },
 	{ "ready_task", "coroutine", 16, 0, ready_coroutine, 0, 0 },
-	{ "ready_task", "hashloom", 16, 1, ready_task, 0, 0 },
 	{ "ready_task", "hashloom", 1000, 0, ready_task, 0, 0 },
 	{ "ready_task", "coroutine", 1000, 0, ready_coroutine, 0, 0 },
+	{ "ready_task", "hashloom", 1000, 1, ready_task, 0, 0 },
 	{ "ready_task", "hashloom", 65536, 0, ready_task, 0, 0 },
 	{ "ready_task", "coroutine", 65536, 0, ready_coroutine, 0, 0 },
 	{ "tasks_of_1_us", "hashloom", 10000, 1, tasks_of_1_us, 0, 0 },

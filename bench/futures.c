@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * futures.c: a poll, and chains whose entries each return RUNNING once.
+ * futures.c: a poll, and chains.
  *
- * chain_run: n entries; ns per chain, from the first poll to completion. Some chains, as many as stay in the nearest cache, are
- * made before the clock starts; a repetition is the median of many such batches, which other guests of the machine disturb less than
- * their sum. forward is FUTURE_CHAIN_INIT_FORWARD. reference_walk is the reference's algorithm (a walk from the
- * first entry at each poll, sizes added up on the way) as a task of our own over the same entries, without the reference's lazy entries.
+ * chain_run   n entries that return RUNNING once each; ns per chain, from the first poll to completion
+ * chain_last  the poll that completes a chain of which all entries but the last are complete already. calls: n tasks, called
+ *             through pointers, which do nothing
+ *
+ * Some chains, as many as stay in the nearest cache, are made before the clock starts; a repetition is the median of many such
+ * batches, which other guests of the machine disturb less than their sum. forward is FUTURE_CHAIN_INIT_FORWARD. reference_walk is the
+ * reference's algorithm (a walk from the first entry at each poll, sizes added up on the way) as a task of our own over the same entries,
+ * without the reference's lazy entries.
  */
 #include <hashloom/future.h>
 
@@ -99,15 +103,17 @@ static enum future_state reference_walk(struct future_context *context, struct f
 	return FUTURE_STATE_COMPLETE;
 }
 
-static void chain_make(struct chain_fut *chain, size_t entries, enum kind kind)
+/* The last entry is RUNNING once, the others are if their task is so. */
+static void chain_make(struct chain_fut *chain, size_t entries, enum kind kind, future_task_fn task)
 {
 	struct step_fut step;
 
 	step.data.polls = 0;
 	step.output.unused = 0;
-	FUTURE_INIT(&step, step_task);
-	for (size_t i = 0; i < entries; i++)
+	for (size_t i = 0; i < entries; i++) {
+		FUTURE_INIT(&step, i + 1 < entries ? task : step_task);
 		FUTURE_CHAIN_ENTRY_INIT(&chain->data.entries[i].step, step, NULL, NULL);
+	}
 	if (kind == FORWARD)
 		FUTURE_CHAIN_INIT_FORWARD(chain);
 	else
@@ -117,7 +123,8 @@ static void chain_make(struct chain_fut *chain, size_t entries, enum kind kind)
 	chain->base.context.data_size = entries * sizeof(struct chain_entry);
 }
 
-static double chain_run(size_t entries, enum kind kind)
+/* From where each chain has been polled so often. */
+static double chain_batches(size_t entries, enum kind kind, future_task_fn task, unsigned polls)
 {
 	const size_t chain_size = sizeof(struct future) + entries * sizeof(struct chain_entry);
 	const size_t chains = ENTRIES_IN_CACHE / entries;
@@ -126,8 +133,13 @@ static double chain_run(size_t entries, enum kind kind)
 	uint64_t *const spent = bench_allocate(runs * sizeof(*spent));
 
 	for (size_t run = 0; run < runs; run++) {
-		for (size_t i = 0; i < chains; i++)
-			chain_make((struct chain_fut *)(void *)(memory + i * chain_size), entries, kind);
+		for (size_t i = 0; i < chains; i++) {
+			struct chain_fut *const chain = (struct chain_fut *)(void *)(memory + i * chain_size);
+
+			chain_make(chain, entries, kind, task);
+			for (unsigned poll = 0; poll < polls; poll++)
+				(void)future_poll(FUTURE_AS_RUNNABLE(chain), NULL);
+		}
 		const uint64_t begin = bench_now_ns();
 		for (size_t i = 0; i < chains; i++) {
 			struct future *const chain = (struct future *)(void *)(memory + i * chain_size);
@@ -143,25 +155,63 @@ static double chain_run(size_t entries, enum kind kind)
 	return ns;
 }
 
-static double chain_walk(const struct bench_case *bench_case)
+static double run_walk(const struct bench_case *bench_case)
 {
-	return chain_run(bench_case->n, WALK);
+	return chain_batches(bench_case->n, WALK, step_task, 0);
 }
 
-static double chain_forward(const struct bench_case *bench_case)
+static double run_forward(const struct bench_case *bench_case)
 {
-	return chain_run(bench_case->n, FORWARD);
+	return chain_batches(bench_case->n, FORWARD, step_task, 0);
 }
 
-static double chain_reference(const struct bench_case *bench_case)
+static double run_reference(const struct bench_case *bench_case)
 {
-	return chain_run(bench_case->n, REFERENCE);
+	return chain_batches(bench_case->n, REFERENCE, step_task, 0);
+}
+
+static double last_walk(const struct bench_case *bench_case)
+{
+	return chain_batches(bench_case->n, WALK, complete_task, 1);
+}
+
+static double last_forward(const struct bench_case *bench_case)
+{
+	return chain_batches(bench_case->n, FORWARD, complete_task, 1);
+}
+
+static double last_calls(const struct bench_case *bench_case)
+{
+	const size_t groups = ENTRIES_IN_CACHE / bench_case->n;
+	future_task_fn tasks[ENTRIES_MAX];
+	uint64_t *const spent = bench_allocate(POLL_BATCHES * sizeof(*spent));
+
+	for (size_t i = 0; i < bench_case->n; i++)
+		tasks[i] = complete_task;
+	for (size_t batch = 0; batch < POLL_BATCHES; batch++) {
+		const uint64_t begin = bench_now_ns();
+
+		for (size_t group = 0; group < groups; group++) {
+			/* the pointers may have changed */
+			__asm__ __volatile__("" : : "r"(tasks) : "memory");
+			for (size_t i = 0; i < bench_case->n; i++)
+				(void)tasks[i](NULL, NULL);
+		}
+		spent[batch] = bench_now_ns() - begin;
+	}
+	const double ns = bench_median(spent, POLL_BATCHES) / (double)groups;
+	free(spent);
+	return ns;
 }
 
 #define CHAIN_CASES(n)                                                                             \
-	{ "chain_run", "hashloom", n, 1, chain_walk, 0, 0 },                                       \
-	{ "chain_run", "hashloom_forward", n, 1, chain_forward, 0, 0 },                            \
-	{ "chain_run", "reference_walk", n, 1, chain_reference, 0, 0 }
+	{ "chain_run", "hashloom", n, 1, run_walk, 0, 0 },                                         \
+	{ "chain_run", "hashloom_forward", n, 1, run_forward, 0, 0 },                              \
+	{ "chain_run", "reference_walk", n, 1, run_reference, 0, 0 }
+#define LAST_CASES(n)                                                                              \
+	{ "chain_last", "hashloom", n, 1, last_walk, 0, 0 },                                       \
+	{ "chain_last", "hashloom_forward", n, 1, last_forward, 0, 0 },                            \
+	{ "chain_last", "calls", n, 1, last_calls, 0, 0 }
 
 static const struct bench_case cases[] = {
 	{ "poll_trivial", "hashloom", 1, 1, poll_trivial, 0, 0 },
@@ -169,6 +219,9 @@ static const struct bench_case cases[] = {
 	CHAIN_CASES(4),
 	CHAIN_CASES(16),
 	CHAIN_CASES(64),
+	LAST_CASES(4),
+	LAST_CASES(16),
+	LAST_CASES(64),
 };
 
 const struct bench_group bench_futures = { cases, sizeof(cases) / sizeof(cases[0]), 1 };

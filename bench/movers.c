@@ -6,6 +6,7 @@
  * copy_in_flight   operations made, waited for by a runtime and checked, IN_FLIGHT at a time. "threads" has the default settings,
  *                  "queue" the same without what is done in the first poll. "mutex queue" and "libuv" are other people's worker
  * threads: queues/. copy_batch       the same as one vdm_batch() of IN_FLIGHT copies
+ * copy_alone       one operation at a time, waited for by a runtime, or by uv_run(): what it costs to have a worker do it
  * copy_one         one operation, made and polled until complete; "memcpy + poll" is a future whose task is a memcpy
  * copy_large       one operation, waited for by a runtime; "plain" and "past caches" are memcpy and non-temporal stores, by as
  *                  many threads, each with its part of the bytes, started beforehand
@@ -24,51 +25,53 @@
 #define IN_FLIGHT 128
 #define BYTES_PER_REPETITION ((size_t)512 << 20)
 #define OPERATIONS_MAX 200000
+#define ALONE_MAX 20000
 #define LARGE ((size_t)64 << 20)
 #define LARGE_TURNS 4
 
-static size_t batches_for(size_t size)
+static size_t batches_for(size_t size, size_t in_flight)
 {
 	const size_t operations = BYTES_PER_REPETITION / size;
+	const size_t most = in_flight == 1 ? ALONE_MAX : OPERATIONS_MAX;
 
-	return (operations < OPERATIONS_MAX ? operations : OPERATIONS_MAX) / IN_FLIGHT + 1;
+	return (operations < most ? operations : most) / in_flight + 1;
 }
 
-static struct copies copies_new(size_t size)
+static struct copies copies_new(size_t size, size_t in_flight)
 {
-	struct copies copies = { .size = size, .in_flight = IN_FLIGHT, .batches = batches_for(size) };
+	struct copies copies = { .size = size, .in_flight = in_flight, .batches = batches_for(size, in_flight) };
 
-	copies.from = bench_allocate(IN_FLIGHT * size);
-	copies.to = bench_allocate(IN_FLIGHT * size);
-	memset(copies.from, 1, IN_FLIGHT * size);
-	memset(copies.to, 0, IN_FLIGHT * size);
+	copies.from = bench_allocate(in_flight * size);
+	copies.to = bench_allocate(in_flight * size);
+	memset(copies.from, 1, in_flight * size);
+	memset(copies.to, 0, in_flight * size);
 	return copies;
 }
 
 /* Returns nanoseconds per operation. */
 static double copies_delete(struct copies *copies, double ns)
 {
-	if (memcmp(copies->from, copies->to, IN_FLIGHT * copies->size) != 0)
+	if (memcmp(copies->from, copies->to, copies->in_flight * copies->size) != 0)
 		bench_fail("a copy is wrong");
 	free(copies->from);
 	free(copies->to);
-	return ns / (double)(copies->batches * IN_FLIGHT);
+	return ns / (double)(copies->batches * copies->in_flight);
 }
 
-static double copy_in_flight(struct vdm *vdm, size_t size)
+static double copy_some(struct vdm *vdm, size_t size, size_t in_flight)
 {
 	struct runtime *const runtime = runtime_new();
-	struct vdm_operation_future *const futures = bench_allocate(IN_FLIGHT * sizeof(*futures));
+	struct vdm_operation_future *const futures = bench_allocate(in_flight * sizeof(*futures));
 	struct future *pointers[IN_FLIGHT];
-	struct copies copies = copies_new(size);
+	struct copies copies = copies_new(size, in_flight);
 
-	for (size_t i = 0; i < IN_FLIGHT; i++)
+	for (size_t i = 0; i < in_flight; i++)
 		pointers[i] = FUTURE_AS_RUNNABLE(&futures[i]);
 	const uint64_t begin = bench_now_ns();
 	for (size_t batch = 0; batch < copies.batches; batch++) {
-		for (size_t i = 0; i < IN_FLIGHT; i++)
+		for (size_t i = 0; i < in_flight; i++)
 			futures[i] = vdm_memcpy(vdm, copies.to + i * size, copies.from + i * size, size, 0);
-		runtime_wait_multiple(runtime, pointers, IN_FLIGHT);
+		runtime_wait_multiple(runtime, pointers, in_flight);
 	}
 	const double ns = (double)(bench_now_ns() - begin);
 	free(futures);
@@ -76,12 +79,22 @@ static double copy_in_flight(struct vdm *vdm, size_t size)
 	return copies_delete(&copies, ns);
 }
 
+static double copy_in_flight(struct vdm *vdm, size_t size)
+{
+	return copy_some(vdm, size, IN_FLIGHT);
+}
+
+static double copy_alone(struct vdm *vdm, size_t size)
+{
+	return copy_some(vdm, size, 1);
+}
+
 static double copy_batches(struct vdm *vdm, size_t size)
 {
 	struct runtime *const runtime = runtime_new();
 	struct vdm_operation operations[IN_FLIGHT];
 	struct vdm_operation_output outputs[IN_FLIGHT];
-	struct copies copies = copies_new(size);
+	struct copies copies = copies_new(size, IN_FLIGHT);
 
 	const uint64_t begin = bench_now_ns();
 	for (size_t batch = 0; batch < copies.batches; batch++) {
@@ -157,9 +170,19 @@ static double batch_queue(const struct bench_case *bench_case)
 	return with_queue(copy_batches, bench_case->n);
 }
 
+static double alone_threads(const struct bench_case *bench_case)
+{
+	return with_default(copy_alone, bench_case->n);
+}
+
+static double alone_queue(const struct bench_case *bench_case)
+{
+	return with_queue(copy_alone, bench_case->n);
+}
+
 static double in_flight_mutex(const struct bench_case *bench_case)
 {
-	struct copies copies = copies_new(bench_case->n);
+	struct copies copies = copies_new(bench_case->n, IN_FLIGHT);
 
 	return copies_delete(&copies, queue_mutex_copy(&copies, (unsigned)data_mover_threads_cfg_default().threads));
 }
@@ -167,7 +190,14 @@ static double in_flight_mutex(const struct bench_case *bench_case)
 #ifdef BENCH_HAS_UV
 static double in_flight_uv(const struct bench_case *bench_case)
 {
-	struct copies copies = copies_new(bench_case->n);
+	struct copies copies = copies_new(bench_case->n, IN_FLIGHT);
+
+	return copies_delete(&copies, queue_uv_copy(&copies));
+}
+
+static double alone_uv(const struct bench_case *bench_case)
+{
+	struct copies copies = copies_new(bench_case->n, 1);
 
 	return copies_delete(&copies, queue_uv_copy(&copies));
 }
@@ -201,7 +231,7 @@ static enum future_state copy_task(struct future_context *context, struct future
 
 static double one_by_hand(const struct bench_case *bench_case)
 {
-	struct copies copies = copies_new(bench_case->n);
+	struct copies copies = copies_new(bench_case->n, 1);
 
 	const uint64_t begin = bench_now_ns();
 	for (size_t i = 0; i < ONES; i++) {
@@ -220,7 +250,7 @@ static double one_by_hand(const struct bench_case *bench_case)
 
 static double copy_ones(struct vdm *vdm, size_t size)
 {
-	struct copies copies = copies_new(size);
+	struct copies copies = copies_new(size, 1);
 
 	const uint64_t begin = bench_now_ns();
 	for (size_t i = 0; i < ONES; i++) {
@@ -347,16 +377,17 @@ static double large_past_caches(const struct bench_case *bench_case)
 }
 
 #ifdef BENCH_HAS_UV
-#define UV(size) { "copy_in_flight", "libuv", size, 4, in_flight_uv, 0, 0 },
+#define UV(bench, size, function) { bench, "libuv", size, 4, function, 0, 0 },
 #else
-#define UV(size)
+#define UV(bench, size, function)
 #endif
 
 #define SIZE(size)                                                                                                     \
 	{ "copy_in_flight", "sync", size, 1, in_flight_sync, 0, 0 },                                                   \
 	{ "copy_in_flight", "threads", size, 2, in_flight_threads, 0, 0 },                                             \
 	{ "copy_in_flight", "queue", size, 2, in_flight_queue, 0, 0 },                                                 \
-	{ "copy_in_flight", "mutex queue", size, 2, in_flight_mutex, 0, 0 }, UV(size)                                  \
+	{ "copy_in_flight", "mutex queue", size, 2, in_flight_mutex, 0, 0 },                                           \
+	UV("copy_in_flight", size, in_flight_uv)                                                                       \
 	{ "copy_batch", "threads", size, 2, batch_threads, 0, 0 },                                                     \
 	{ "copy_batch", "queue", size, 2, batch_queue, 0, 0 }
 
@@ -365,8 +396,13 @@ static double large_past_caches(const struct bench_case *bench_case)
 	{ "copy_one", "sync", size, 1, one_sync, 0, 0 },                                                               \
 	{ "copy_one", "threads", size, 1, one_threads, 0, 0 }
 
+#define ALONE(size)                                                                                                    \
+	UV("copy_alone", size, alone_uv)                                                                               \
+	{ "copy_alone", "threads", size, 2, alone_threads, 0, 0 },                                                     \
+	{ "copy_alone", "queue", size, 2, alone_queue, 0, 0 }
+
 static const struct bench_case cases[] = {
-	ONE(64), ONE(1024), ONE(4096), SIZE(64), SIZE(4096), SIZE(16384), SIZE(65536), SIZE(1048576),
+	ONE(64), ONE(1024), ONE(4096), ALONE(64), ALONE(4096), ALONE(65536), SIZE(64), SIZE(4096), SIZE(16384), SIZE(65536), SIZE(1048576),
 	{ "copy_large", "plain", LARGE, 1, large_plain, 0, 0 },
 	{ "copy_large", "plain", LARGE, 2, large_plain, 0, 0 },
 	{ "copy_large", "past caches", LARGE, 1, large_past_caches, 0, 0 },

@@ -47,7 +47,15 @@ jobs()
 		intern intern-apart-in-one-chunk
 		movers left-behind
 	end
-	echo "weaken-movers-burst $out/release/prove/scenarios_movers --weaken --memory relaxed --random --schedules 20000 --scenario burst-for-two-workers"
+	# And others by rare schedules of a scenario that is too long to be searched.
+	while read -r name scenario; do
+		echo "weaken-$name-rare $out/release/prove/scenarios_$name --weaken --memory relaxed --random --schedules 20000 --scenario $scenario"
+	done <<-end
+		movers burst-for-two-workers
+		executor shutdown-after-spawn
+	end
+	echo "wakes $out/release/prove/wakes --wakes 10000000"
+	echo "wakes-races $out/tsan/prove/wakes --wakes 1000000"
 	echo "histories-atomic $out/release/prove/prove_histories --histories 100000 --threads 3"
 	echo "histories-tsc $out/release/prove/prove_histories --histories 100000 --threads 3 --clock tsc --seed 2"
 }

@@ -24,21 +24,22 @@ FIRST_LINE = base atomic alloc futex thread_stripe
 future:                FIRST_LINE
 
 backoff:               FIRST_LINE
-executor:              FIRST_LINE future runtime backoff
+executor:              FIRST_LINE future runtime backoff thread
 runtime:               FIRST_LINE future backoff executor
-timers:                FIRST_LINE future lock
+timers:                FIRST_LINE future lock thread
 combine:               base atomic future timers
 future_test:           FIRST_LINE future lock
 poller:                FIRST_LINE future
+thread:
 numa:
 vdm:                   FIRST_LINE future
 memory:                FIRST_LINE vdm
 data_mover_sync:       FIRST_LINE future vdm memory
-data_mover_threads:    FIRST_LINE future vdm memory numa
-data_mover_dsa:        FIRST_LINE future vdm memory data_mover_threads dsa_device dsa_plan
+data_mover_threads:    FIRST_LINE future vdm memory numa thread
+data_mover_dsa:        FIRST_LINE future vdm memory data_mover_threads dsa_device dsa_plan thread
 dsa_device:            FIRST_LINE future vdm memory data_mover_dsa
 dsa_plan:              FIRST_LINE future vdm memory data_mover_dsa dsa_device
-dsa_software:          FIRST_LINE future vdm memory data_mover_dsa dsa_device
+dsa_software:          FIRST_LINE future vdm memory data_mover_dsa dsa_device thread
 dsa_hardware:          FIRST_LINE future vdm memory data_mover_dsa dsa_device
 data_mover_dml:        FIRST_LINE future vdm memory data_mover_dsa
 data_mover_sim:        FIRST_LINE future vdm memory
@@ -57,10 +58,10 @@ MAPS = atomic_hash_array_core atomic_hash_array_typed atomic_hash_array atomic_h
 
 async_hash_map:        FIRST_LINE future vdm MAPS
 
-io:                    FIRST_LINE future io_backend
+io:                    FIRST_LINE future io_backend thread
 io_backend:            FIRST_LINE future io
 io_uring:              FIRST_LINE future io io_backend
-io_epoll:              FIRST_LINE future io io_backend
+io_epoll:              FIRST_LINE future io io_backend thread
 
 PUBLIC = base atomic alloc thread_stripe future future_test poller runtime timers combine MOVERS MAPS intern async_hash_map
 hashloom:              PUBLIC

@@ -39,6 +39,7 @@
 #include "dsa_plan.h"
 #include "futex.h"
 #include "memory.h"
+#include "thread.h"
 
 #define WATCH_PAUSE_MIN_NS 1000
 #define WATCH_PAUSE_MAX_NS 200000
@@ -540,7 +541,7 @@ struct data_mover_dsa *hl_dsa_mover_new(struct hl_dsa_device *device, const stru
 	mover->engine.transfer_max = device->transfer_max;
 	int error = allocate_records(mover, cfg->operations_max, device->queue_size) ? 0 : ENOMEM;
 	if (error == 0 && cfg->notifier == FUTURE_NOTIFIER_WAKER) {
-		error = hl_dsa_start_thread(&mover->watcher, watcher_main, mover);
+		error = hl_thread_start(&mover->watcher, NULL, watcher_main, mover);
 		mover->has_watcher = error == 0;
 	}
 	if (error != 0) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright 2026, The Hashloom authors */
 /*
- * data_mover_sync.c: op_check says at once that an operation is complete, and op_delete does it, unless it was cancelled.
+ * data_mover_sync.c: op_check says at once that an operation is complete, and op_delete does it, unless it was cancelled. Plain copies,
+ * moves and sets are done by their futures (VDM_F_INLINE).
  *
  * There is no record: what op_new hands out is the address of a counter, one for each stripe of threads, which bounds
  * the operations in flight (V.4). op_delete takes the operation off the same counter, on whatever thread it runs; the counters
@@ -22,7 +23,7 @@ struct stripe {
 };
 
 struct data_mover_sync {
-	struct vdm vdm; /* first: the mover is found from it */
+	struct vdm_inlining base; /* first: the mover is found from it */
 	struct stripe stripes[HL_STRIPES];
 };
 
@@ -58,6 +59,11 @@ static enum future_state operation_check(void *data, const struct vdm_operation 
 	return FUTURE_STATE_COMPLETE;
 }
 
+static void operation_release(void *data)
+{
+	hl_u32_fetch_sub_relaxed((hl_u32 *)data, 1);
+}
+
 static void operation_delete(void *data, const struct vdm_operation *operation, struct vdm_operation_output *output)
 {
 	static const struct hl_vdm_functions own = { NULL, NULL, NULL };
@@ -66,7 +72,7 @@ static void operation_delete(void *data, const struct vdm_operation *operation, 
 		hl_vdm_fill_output(output, operation, VDM_ERROR_CANCELLED);
 	else
 		(void)hl_vdm_execute(operation, &own, output);
-	hl_u32_fetch_sub_relaxed((hl_u32 *)data, 1);
+	operation_release(data);
 }
 
 struct data_mover_sync *data_mover_sync_new(void)
@@ -76,19 +82,21 @@ struct data_mover_sync *data_mover_sync_new(void)
 	if (mover == NULL)
 		return NULL;
 	*mover = (struct data_mover_sync){
-		.vdm = { .op_new = operation_new,
-			 .op_delete = operation_delete,
-			 .op_start = operation_start,
-			 .op_check = operation_check,
-			 .capabilities = hl_vdm_capabilities(),
-			 .has_property = hl_future_has_no_property },
+		.base = { .vdm = { .op_new = operation_new,
+				   .op_delete = operation_delete,
+				   .op_start = operation_start,
+				   .op_check = operation_check,
+				   .capabilities = hl_vdm_capabilities() | VDM_F_INLINE,
+				   .has_property = hl_future_has_no_property },
+			  .op_release = operation_release,
+			  .inline_max = { UINT32_MAX } },
 	};
 	return mover;
 }
 
 struct vdm *data_mover_sync_get_vdm(struct data_mover_sync *mover)
 {
-	return &mover->vdm;
+	return &mover->base.vdm;
 }
 
 void data_mover_sync_delete(struct data_mover_sync *mover)
@@ -100,7 +108,7 @@ struct vdm *vdm_synchronous_new(void)
 {
 	struct data_mover_sync *const mover = data_mover_sync_new();
 
-	return mover == NULL ? NULL : &mover->vdm;
+	return mover == NULL ? NULL : &mover->base.vdm;
 }
 
 void vdm_synchronous_delete(struct vdm *vdm)

@@ -11,8 +11,8 @@
  *      |                             STARTED|REGISTERING --- worker: fetch_or --> DONE|REGISTERING            |
  *      '------------------------------------------- poll sees it: complete, record is free -------------------'
  *
- *   NEW                  a small operation goes from here to DONE|MAY_GO, in its first poll, and no worker hears of it. One that
- *                        is cancelled before goes back to the free list.
+ *   NEW                  a small operation goes from here to DONE|MAY_GO, in its first poll, and no worker hears of it. One that the
+ *                        future does itself (VDM_F_INLINE), or that is cancelled before, goes back to the free list.
  *   STARTED|REGISTERING  the poll is replacing the waker. A worker that finishes now finds the bit and leaves the waker alone; the
  *                        poll then finds DONE, and says in the notifier that it wants to be polled in turn.
  *   DONE                 the result is visible; the worker is calling the waker, or about to.
@@ -66,13 +66,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "futex.h"
 #include "memory.h"
 #include "numa.h"
+#include "thread.h"
 
 #define THREADS_MAX 65535
 #define QUEUE_SIZE_MAX ((size_t)1 << 24)
@@ -110,12 +110,11 @@ enum record_state {
 
 /* Written by the record's owner alone, read by data_mover_threads_counters(). */
 struct record_counters {
-	hl_u64 inlined, queued, bytes, split, queue_full, wakes;
+	hl_u64 operations, bytes, split, queue_full, wakes;
 };
 
 struct record {
 	struct data_mover_threads *mover;
-	struct record *below; /* in a cache */
 	uint32_t index;
 	hl_u32 next_free; /* 1 + index, 0: the end; read by those who lose the race for the record */
 	hl_u32 state;
@@ -139,8 +138,8 @@ struct queue_cell {
 /* Free records of one thread, which needs no atomic operation to take and give them. */
 struct cache {
 	_Alignas(HL_CACHE_LINE) hl_u64 owner; /* the number of a thread, 0: nobody yet; written once */
-	struct record *top;
 	size_t count;
+	struct record *records[CACHED_MAX + 1]; /* an array: a list would make each operation wait for the one before */
 };
 
 struct worker {
@@ -150,13 +149,13 @@ struct worker {
 };
 
 struct data_mover_threads {
-	struct vdm vdm; /* first: the mover is found from it */
+	struct vdm_inlining base; /* first: the mover is found from it */
 	struct data_mover_threads_cfg cfg;
 	hl_u64 copy, move, set; /* addresses of the user's functions, 0: our own */
 
 	struct record *blocks[BLOCKS_MAX];
 	size_t blocks_count;
-	pthread_mutex_t grow;
+	pthread_mutex_t lock; /* of blocks, and of base.inline_max and the functions that it depends on */
 	hl_u32 is_scarce; /* there will be no more blocks */
 	struct cache caches[CACHES];
 
@@ -188,7 +187,7 @@ static struct record *record_at(struct data_mover_threads *mover, uint32_t index
 	return &mover->blocks[index / RECORDS_PER_BLOCK][index % RECORDS_PER_BLOCK];
 }
 
-static void record_put(struct data_mover_threads *mover, struct record *record)
+HL_APART void record_put(struct data_mover_threads *mover, struct record *record)
 {
 	uint64_t top = hl_u64_load_relaxed(&mover->free);
 	uint64_t desired;
@@ -218,7 +217,7 @@ static struct record *record_take(struct data_mover_threads *mover)
 /* The free list was empty: make another block of records, unless somebody just has. */
 static struct record *record_make(struct data_mover_threads *mover)
 {
-	pthread_mutex_lock(&mover->grow);
+	pthread_mutex_lock(&mover->lock);
 	struct record *first = record_take(mover);
 
 	if (first == NULL && mover->blocks_count < BLOCKS_MAX) {
@@ -236,9 +235,11 @@ static struct record *record_make(struct data_mover_threads *mover)
 					record_put(mover, &block[i]);
 			}
 			first = block;
+		} else {
+			hl_u32_store_relaxed(&mover->is_scarce, 1);
 		}
 	}
-	pthread_mutex_unlock(&mover->grow);
+	pthread_mutex_unlock(&mover->lock);
 	return first;
 }
 
@@ -246,7 +247,7 @@ static struct record *record_make(struct data_mover_threads *mover)
 static __thread uint64_t thread_number __attribute__((tls_model("initial-exec")));
 
 /* The cache that a thread comes to, if nobody else has come before; otherwise NULL. */
-static struct cache *cache_claim(struct data_mover_threads *mover)
+HL_APART struct cache *cache_claim(struct data_mover_threads *mover)
 {
 	static hl_u64 threads;
 	uint64_t owner = 0;
@@ -261,7 +262,7 @@ static struct cache *cache_claim(struct data_mover_threads *mover)
 }
 
 /* This thread's cache, or NULL. One that has ended keeps its own, so that no thread has to be told of a mover's end. */
-static struct cache *own_cache(struct data_mover_threads *mover)
+static inline struct cache *own_cache(struct data_mover_threads *mover)
 {
 	struct cache *const cache = &mover->caches[thread_number % CACHES];
 
@@ -270,23 +271,22 @@ static struct cache *own_cache(struct data_mover_threads *mover)
 	return cache_claim(mover);
 }
 
-static struct record *record_get(struct data_mover_threads *mover)
+HL_APART struct record *record_get_elsewhere(struct data_mover_threads *mover)
 {
-	struct cache *const cache = own_cache(mover);
-
-	if (cache != NULL && cache->top != NULL) {
-		struct record *const record = cache->top;
-
-		cache->top = record->below;
-		cache->count--;
-		return record;
-	}
 	struct record *const record = record_take(mover);
+
 	return record != NULL ? record : record_make(mover);
 }
 
+static inline struct record *record_get(struct data_mover_threads *mover)
+{
+	struct cache *const cache = own_cache(mover);
+
+	return HL_LIKELY(cache != NULL && cache->count > 0) ? cache->records[--cache->count] : record_get_elsewhere(mover);
+}
+
 /* When records get scarce, one that completes makes room for any thread's next (V.4). */
-static void record_give(struct data_mover_threads *mover, struct record *record)
+static inline void record_give(struct data_mover_threads *mover, struct record *record)
 {
 	static const size_t most = CACHED_MAX;
 	struct cache *const cache = own_cache(mover);
@@ -295,9 +295,7 @@ static void record_give(struct data_mover_threads *mover, struct record *record)
 		record_put(mover, record);
 		return;
 	}
-	record->below = cache->top;
-	cache->top = record;
-	cache->count++;
+	cache->records[cache->count++] = record;
 }
 
 /* ---- queue ---------------------------------------------------------------------------------------- */
@@ -601,23 +599,20 @@ static int start_worker(struct worker *worker, const struct hl_numa_nodes *nodes
 
 	if (nodes->count > 1 && pthread_attr_init(&attributes) == 0) {
 		if (pthread_attr_setaffinity_np(&attributes, sizeof(cpu_set_t), &nodes->cpus[index % nodes->count]) == 0)
-			error = pthread_create(&worker->thread, &attributes, worker_main, worker);
+			error = hl_thread_start(&worker->thread, &attributes, worker_main, worker);
 		pthread_attr_destroy(&attributes);
 	}
-	return error == 0 ? 0 : pthread_create(&worker->thread, NULL, worker_main, worker);
+	return error == 0 ? 0 : hl_thread_start(&worker->thread, NULL, worker_main, worker);
 }
 
-/* Starts the workers with all signals blocked, which are the program's. Returns 0 or the error of pthread_create. */
+/* Returns 0 or the error of pthread_create. */
 static int start_workers(struct data_mover_threads *mover)
 {
 	struct hl_numa_nodes nodes = { .count = 0 };
-	sigset_t all, before;
 	int error = 0;
 
 	if (mover->cfg.numa)
 		hl_numa_find(HL_NUMA_DIRECTORY, &nodes);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (mover->workers_count < mover->cfg.threads && error == 0) {
 		struct worker *const worker = &mover->workers[mover->workers_count];
 
@@ -625,7 +620,6 @@ static int start_workers(struct data_mover_threads *mover)
 		error = start_worker(worker, &nodes, mover->workers_count);
 		mover->workers_count += error == 0;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error;
 }
 
@@ -741,14 +735,6 @@ static uint32_t push_shares(struct data_mover_threads *mover, struct record *rec
 	return pushed;
 }
 
-/* An operation was done in the poll. */
-static void is_done_now(struct record *record, size_t bytes)
-{
-	hl_u32_store_relaxed(&record->state, DONE | MAY_GO);
-	count(&record->counters.inlined, 1);
-	count(&record->counters.bytes, bytes);
-}
-
 /* Hands an operation to the workers. Returns 0; 1: the queue is full. */
 static int hand_over(struct record *record, const struct vdm_operation *operation, const struct future_notifier *notifier, size_t bytes)
 {
@@ -772,14 +758,14 @@ static int hand_over(struct record *record, const struct vdm_operation *operatio
 	}
 	wake_workers(mover, pushed, &record->counters.wakes);
 	count(&record->counters.split, (uint64_t)is_split);
-	count(&record->counters.queued, 1);
+	count(&record->counters.operations, 1);
 	count(&record->counters.bytes, bytes);
 	return 0;
 }
 
-/* Whatever operation_start() does not do itself. */
-HL_APART int start_any(struct record *record, const struct vdm_operation *operation, struct future_notifier *notifier)
+static int operation_start(void *data, const struct vdm_operation *operation, struct future_notifier *notifier)
 {
+	struct record *const record = data;
 	struct data_mover_threads *const mover = record->mover;
 
 	if (hl_u32_load_relaxed(&record->state) != NEW) {
@@ -789,32 +775,13 @@ HL_APART int start_any(struct record *record, const struct vdm_operation *operat
 	const size_t bytes = hl_vdm_bytes(operation);
 	if (is_small(mover, operation, bytes) && !is_the_users(mover, operation->type)) {
 		(void)hl_vdm_execute(operation, &own_functions, &record->output);
-		is_done_now(record, bytes);
+		hl_u32_store_relaxed(&record->state, DONE | MAY_GO);
 		fill_notifier(record, notifier, 1);
 		return 0;
 	}
 	const int is_refused = hand_over(record, operation, notifier, bytes);
 	fill_notifier(record, notifier, is_refused);
 	return is_refused;
-}
-
-/* What nearly all small operations are is done here; by hl_vdm_execute() it takes half as long again. */
-static int operation_start(void *data, const struct vdm_operation *operation, struct future_notifier *notifier)
-{
-	struct record *const record = data;
-	const struct data_mover_threads *const mover = record->mover;
-	const struct vdm_operation_data_memcpy *const copy = &operation->data.memcpy;
-
-	if (operation->type != VDM_OPERATION_MEMCPY || copy->n - 1 >= mover->cfg.inline_max || copy->flags != 0 ||
-	    hl_u64_load_relaxed(&mover->copy) != 0 || hl_u32_load_relaxed(&record->state) != NEW)
-		return start_any(record, operation, notifier);
-	memcpy(copy->dest, copy->src, copy->n);
-	record->output.type = VDM_OPERATION_MEMCPY;
-	record->output.result = VDM_SUCCESS;
-	record->output.output.memcpy.dest = copy->dest;
-	is_done_now(record, copy->n);
-	fill_notifier(record, notifier, 1);
-	return 0;
 }
 
 static enum future_state operation_check(void *data, const struct vdm_operation *operation)
@@ -826,6 +793,13 @@ static enum future_state operation_check(void *data, const struct vdm_operation 
 	return hl_u32_load_acquire(&record->state) & MAY_GO ? FUTURE_STATE_COMPLETE : FUTURE_STATE_RUNNING;
 }
 
+static void operation_release(void *data)
+{
+	struct record *const record = data;
+
+	record_give(record->mover, record);
+}
+
 static void operation_delete(void *data, const struct vdm_operation *operation, struct vdm_operation_output *output)
 {
 	struct record *const record = data;
@@ -834,7 +808,7 @@ static void operation_delete(void *data, const struct vdm_operation *operation, 
 		hl_vdm_fill_output(output, operation, VDM_ERROR_CANCELLED);
 	else
 		*output = record->output;
-	record_give(record->mover, record);
+	operation_release(record);
 }
 
 static int operation_has_property(void *future, enum future_property property)
@@ -854,11 +828,19 @@ static size_t queue_size(size_t wanted)
 	return size;
 }
 
+/* What a function of the user's does is not done in the poll. The lock is held, or nobody else knows the mover. */
+static void choose_inline_max(struct data_mover_threads *mover)
+{
+	const size_t most = mover->cfg.inline_max < UINT32_MAX ? mover->cfg.inline_max : UINT32_MAX;
+
+	hl_u32_store_relaxed(&mover->base.inline_max, is_the_users(mover, VDM_OPERATION_BATCH) ? 0 : (uint32_t)most);
+}
+
 static void mover_free(struct data_mover_threads *mover)
 {
 	for (size_t i = 0; i < mover->blocks_count; i++)
 		free(mover->blocks[i]);
-	pthread_mutex_destroy(&mover->grow);
+	pthread_mutex_destroy(&mover->lock);
 	free(mover->workers);
 	free(mover->cells);
 	free(mover);
@@ -872,16 +854,18 @@ static struct data_mover_threads *mover_allocate(const struct data_mover_threads
 	if (mover == NULL)
 		return NULL;
 	*mover = (struct data_mover_threads){
-		.vdm = { .op_new = operation_new,
-			 .op_delete = operation_delete,
-			 .op_start = operation_start,
-			 .op_check = operation_check,
-			 .capabilities = hl_vdm_capabilities() | VDM_F_RENEW_NOTIFIER,
-			 .has_property = operation_has_property },
+		.base = { .vdm = { .op_new = operation_new,
+				   .op_delete = operation_delete,
+				   .op_start = operation_start,
+				   .op_check = operation_check,
+				   .capabilities = hl_vdm_capabilities() | VDM_F_RENEW_NOTIFIER | VDM_F_INLINE,
+				   .has_property = operation_has_property },
+			  .op_release = operation_release },
 		.cfg = *cfg,
 		.mask = queue - 1,
 	};
-	pthread_mutex_init(&mover->grow, NULL);
+	pthread_mutex_init(&mover->lock, NULL);
+	choose_inline_max(mover);
 	mover->cells = calloc(queue, sizeof(*mover->cells));
 	mover->workers = aligned_alloc(_Alignof(struct worker), cfg->threads * sizeof(*mover->workers));
 	if (mover->cells == NULL || mover->workers == NULL) {
@@ -916,6 +900,10 @@ struct data_mover_threads_cfg data_mover_threads_cfg_default(void)
 
 struct data_mover_threads *data_mover_threads_new_cfg(const struct data_mover_threads_cfg *cfg)
 {
+	const struct data_mover_threads_cfg standard = data_mover_threads_cfg_default();
+
+	if (cfg == NULL)
+		cfg = &standard;
 	if (!cfg_is_valid(cfg)) {
 		errno = EINVAL;
 		return NULL;
@@ -947,50 +935,53 @@ struct data_mover_threads *data_mover_threads_new(size_t nthreads, size_t ringbu
 
 struct data_mover_threads *data_mover_threads_default(void)
 {
-	const struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
-
-	return data_mover_threads_new_cfg(&cfg);
+	return data_mover_threads_new_cfg(NULL);
 }
 
 struct vdm *data_mover_threads_get_vdm(struct data_mover_threads *mover)
 {
-	return &mover->vdm;
+	return &mover->base.vdm;
+}
+
+static void set_function(struct data_mover_threads *mover, hl_u64 *slot, uintptr_t function)
+{
+	pthread_mutex_lock(&mover->lock);
+	/* release. pairs with [DT-9] in user_functions(). orders what the function reads before */
+	hl_u64_store_release(slot, function);
+	choose_inline_max(mover);
+	pthread_mutex_unlock(&mover->lock);
 }
 
 void data_mover_threads_set_memcpy_fn(struct data_mover_threads *mover, memcpy_fn function)
 {
-	/* release. pairs with [DT-9] in user_functions(). orders what the function reads before */
-	hl_u64_store_release(&mover->copy, (uint64_t)(uintptr_t)function);
+	set_function(mover, &mover->copy, (uintptr_t)function);
 }
 
 void data_mover_threads_set_memmove_fn(struct data_mover_threads *mover, memmove_fn function)
 {
-	/* release. pairs with [DT-9] in user_functions(). orders what the function reads before */
-	hl_u64_store_release(&mover->move, (uint64_t)(uintptr_t)function);
+	set_function(mover, &mover->move, (uintptr_t)function);
 }
 
 void data_mover_threads_set_memset_fn(struct data_mover_threads *mover, memset_fn function)
 {
-	/* release. pairs with [DT-9] in user_functions(). orders what the function reads before */
-	hl_u64_store_release(&mover->set, (uint64_t)(uintptr_t)function);
+	set_function(mover, &mover->set, (uintptr_t)function);
 }
 
 void data_mover_threads_counters(struct data_mover_threads *mover, struct data_mover_threads_counts *counters)
 {
 	struct data_mover_threads_counts sum = { .operations = 0 };
 
-	pthread_mutex_lock(&mover->grow);
+	pthread_mutex_lock(&mover->lock);
 	for (size_t i = 0; i < mover->blocks_count * RECORDS_PER_BLOCK; i++) {
 		const struct record_counters *const one = &record_at(mover, (uint32_t)i)->counters;
 
-		sum.operations += hl_u64_load_relaxed(&one->inlined) + hl_u64_load_relaxed(&one->queued);
+		sum.operations += hl_u64_load_relaxed(&one->operations);
 		sum.bytes += hl_u64_load_relaxed(&one->bytes);
-		sum.inlined += hl_u64_load_relaxed(&one->inlined);
 		sum.split += hl_u64_load_relaxed(&one->split);
 		sum.queue_full += hl_u64_load_relaxed(&one->queue_full);
 		sum.wakes += hl_u64_load_relaxed(&one->wakes);
 	}
-	pthread_mutex_unlock(&mover->grow);
+	pthread_mutex_unlock(&mover->lock);
 	for (size_t i = 0; i < mover->workers_count; i++) {
 		sum.wakes += hl_u64_load_relaxed(&mover->workers[i].wakes);
 		sum.sleeps += hl_u64_load_relaxed(&mover->workers[i].sleeps);

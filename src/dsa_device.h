@@ -86,9 +86,6 @@ struct hl_dsa_device {
 	int path;	       /* of enum data_mover_dsa_path */
 };
 
-/* Starts a thread with all signals blocked, which are the program's. Returns 0 or the error of pthread_create. */
-int hl_dsa_start_thread(pthread_t *thread, void *(*run)(void *), void *arg);
-
 /* ---- hardware ------------------------------------------------------------------------------------ */
 
 /*

@@ -19,10 +19,10 @@
 #include "dsa_device.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "memory.h"
+#include "thread.h"
 
 #define ALWAYS 1000
 #define PAGE UINT64_C(4096)
@@ -494,17 +494,6 @@ static void software_close(struct hl_dsa_device *device)
 
 /* ---- API ------------------------------------------------------------------------------------------ */
 
-int hl_dsa_start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	const int error = pthread_create(thread, NULL, run, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 struct hl_dsa_software_cfg hl_dsa_software_cfg_default(uint64_t seed)
 {
 	return (struct hl_dsa_software_cfg){
@@ -542,7 +531,7 @@ int hl_dsa_software_open(const struct hl_dsa_software_cfg *cfg, struct hl_dsa_de
 	software->entries = calloc(cfg->queue_size, sizeof(*software->entries));
 	const int error = software->entries == NULL ? ENOMEM :
 			  cfg->is_stepped	    ? 0 :
-						      hl_dsa_start_thread(&software->thread, thread_main, software);
+						      hl_thread_start(&software->thread, NULL, thread_main, software);
 	if (error != 0) {
 		software_free(software);
 		return error;

@@ -6,7 +6,7 @@
  * A task's word `state` says where it is. The bits, and who changes them:
  *
  *     NOTIFIED   it is in a queue, or its runner will put it into one; set by wakers, cleared by who takes it from the queue
- *     RUNNING    a worker polls it, or has it in its list `again`; or it yielded, and is in a ring; set and cleared by that worker
+ *     RUNNING    a worker polls it, or has it in its list `again`; or it yielded, and is in a queue; set and cleared by that worker
  *     COMPLETE   the last word; nothing but the futex of those that join is touched after it
  *     JOINED     somebody sleeps until COMPLETE; set by who joins
  *     CANCEL     the next poll begins with future_cancel(); set by runtime_cancel()
@@ -15,21 +15,23 @@
  *                  ^    ^                                                    |  ^   '-- not complete, no waker --.
  *                  |    '-- wake: or NOTIFIED, push to the inbox --- 0 <-----'  '---- the list `again` ----------'
  *                  |                                                 sub RUNNING; the waker was taken
- *                  '--- the same, but woken meanwhile: NOTIFIED was set, the runner pushes it to its ring
+ *                  '--- the same, but woken meanwhile: NOTIFIED was set, the runner queues it
  *
- * A task that woke itself in its poll (it yields) is pushed to the ring as it is, RUNNING: nobody else has to hear of it, and no atomic
+ * A task that woke itself in its poll (it yields) is queued as it is, RUNNING: nobody else has to hear of it, and no atomic
  * read-modify-write is spent on it.
  *
  * So a task is in one queue at a time, is polled by one worker at a time, and a wake during the poll leads to one more (pitfall 33).
  *
- * Queues. Each worker has a ring from which others steal half when they have nothing (bounded FIFO rings with stealing: Go's scheduler,
- * Vyukov 2012; Tokio), a list for what is too much for it, and a list of tasks that use no waker. Wakers and spawns from outside push to
- * the inbox, a stack that is taken whole (so no ABA) and turned round. That is an exchange of one word: a signal handler may do it, also one
- * that has interrupted a worker. Workers look into the inbox now and then even if their rings are never empty.
+ * Queues. Where there are several, each worker has a ring from which others steal half when they have nothing (bounded FIFO rings with
+ * stealing: Go's scheduler, Vyukov 2012; Tokio), and a list for what is too much for it. A worker that is alone has the list only: no
+ * atomic operation, and one tenth less for a task. Another list is of tasks that use no waker. Wakers and spawns from outside push to the
+ * inbox, a stack that is taken whole (so no ABA) and turned round. That is an exchange of one word: a signal handler may do it, also one
+ * that has interrupted a worker. Workers look into the inbox now and then even if their queues are never empty.
  *
  * Sleep. Before it sleeps a worker puts SLEEPING into the empty inbox. Whoever replaces it by a task increments `wakes` and wakes one
  * sleeper. Who takes the inbox while others sleep puts SLEEPING there again, so that the next push wakes another. A worker that has more in
- * its ring than it runs tells a sleeper (wake_pending: one at a time); if that is missed, the tasks run a little later on the worker itself.
+ * its ring than it runs tells a sleeper (wake_pending: one at a time), and who steals tells the next. That must not be missed: the task that
+ * runs may wait inside of its poll for the one in the ring. (What did not fit into the ring cannot be stolen: S.4.)
  *
  * Shutdown. `closed` stops spawns. A worker that finds nothing to do and that as many tasks are complete as were spawned sets `stop`. To
  * cancel, all that wait are woken: tasks that ever waited are in a list of the worker that polled them first; those that were never
@@ -42,18 +44,21 @@
  *   EX-4   wake: or NOTIFIED acq_rel                 taken: add acq_rel; parked: sub acq_rel    what happened before the wake is visible to
  *                                                                                               the poll that it leads to; a poll to the next
  *   EX-5   complete: exchange acq_rel                join: load acquire                         the future's output
- *   EX-6   wakes: add release                        sleep: load acquire                        who sees the count sees push, stop
+ *   EX-6   wakes: add release                        sleep: load, and then EX-11's fence        who sees the count sees push, stop
  *   EX-7   fence in is_quiescent()                   itself, on another worker                  who of several completes the last task
  *   EX-8   completed: store release                  is_quiescent(): load acquire               what the tasks did, for who has shut down
  *   EX-9   closed: store release                     is_quiescent(): load, and then EX-7's fence  what was spawned from outside is counted
  *   EX-10  fd: store release                         event_fd(): load acquire                   the eventfd is there, for those who wake
+ *   EX-11  fence in tell_of_surplus()                fences in worker_sleep()                   no worker sleeps while a ring has more tasks than
+ *                                                                                               its worker runs now
  */
 #include "executor.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+
+#include "thread.h"
 
 #define NOTIFIED 1U
 #define RUNNING 2U
@@ -61,8 +66,8 @@
 #define JOINED 8U
 #define CANCEL 16U
 
-#define INBOX_PERIOD 61 /* of so many tasks one look is at the inbox first */
-#define AGAIN_PERIOD 64 /* the same for those that use no waker */
+#define INBOX_PERIOD 61 /* tasks between two looks into the inbox */
+#define AGAIN_PERIOD 64 /* tasks between two of those that use no waker */
 
 #ifndef LOOKS_BEFORE_SLEEP
 #define LOOKS_BEFORE_SLEEP 64
@@ -81,18 +86,21 @@ static __thread struct worker *current_worker __attribute__((tls_model("initial-
 
 /* ---- lists ------------------------------------------------------------------------------------------ */
 
-static void list_append(struct task_list *list, struct runtime_task *task)
+static void list_clear(struct task_list *list)
 {
-	task->next = NULL;
-	if (list->last == NULL)
-		list->first = task;
-	else
-		list->last->next = task;
-	list->last = task;
-	list->count++;
+	list->first = NULL;
+	list->end = &list->first;
 }
 
-static struct runtime_task *list_take(struct task_list *list)
+static inline void list_append(struct task_list *list, struct runtime_task *task)
+{
+	task->next = NULL;
+	*list->end = task;
+	list->end = &task->next;
+}
+
+/* The oldest, or NULL. */
+static inline struct runtime_task *list_take(struct task_list *list)
 {
 	struct runtime_task *const task = list->first;
 
@@ -100,8 +108,7 @@ static struct runtime_task *list_take(struct task_list *list)
 		return NULL;
 	list->first = task->next;
 	if (list->first == NULL)
-		list->last = NULL;
-	list->count--;
+		list->end = &list->first;
 	return task;
 }
 
@@ -113,7 +120,7 @@ static void count(hl_u64 *counter, uint64_t n)
 /* ---- rings ------------------------------------------------------------------------------------------ */
 
 /* 1, or 0 when it is full. Only the owner pushes. */
-static int ring_push(struct worker *worker, struct runtime_task *task)
+static inline int ring_push(struct worker *worker, struct runtime_task *task)
 {
 	const uint32_t tail = hl_u32_load_relaxed(&worker->tail);
 
@@ -127,7 +134,7 @@ static int ring_push(struct worker *worker, struct runtime_task *task)
 }
 
 /* The oldest, or NULL. Only the owner pops. A turn is repeated when a thief was faster. */
-static struct runtime_task *ring_pop(struct worker *worker)
+static inline struct runtime_task *ring_pop(struct worker *worker)
 {
 	const uint32_t tail = hl_u32_load_relaxed(&worker->tail);
 	uint32_t head = hl_u32_load_relaxed(&worker->head);
@@ -135,10 +142,6 @@ static struct runtime_task *ring_pop(struct worker *worker)
 	while (head != tail) {
 		struct runtime_task *const task = hl_ptr_load_relaxed(&worker->ring[head % RING_SIZE]);
 
-		if (worker->executor->threads_count <= 1) {
-			hl_u32_store_relaxed(&worker->head, head + 1); /* there are no thieves */
-			return task;
-		}
 		if (hl_u32_cas_relaxed(&worker->head, &head, head + 1))
 			return task;
 	}
@@ -207,6 +210,8 @@ static void wake_sleepers(struct executor *executor, int sleepers)
 /* There are more tasks in this worker's ring than it runs now. */
 static void tell_of_surplus(struct executor *executor)
 {
+	/* seq_cst. pairs with [EX-11] in worker_sleep(): push, then look for sleepers | count oneself, then look into the rings */
+	hl_fence_seq_cst();
 	if (hl_u32_load_relaxed(&executor->sleepers) == 0 || hl_u32_load_relaxed(&executor->wake_pending) != 0 ||
 	    hl_u32_exchange_relaxed(&executor->wake_pending, 1) != 0)
 		return;
@@ -220,18 +225,18 @@ static void inbox_push(struct executor *executor, struct runtime_task *task)
 
 	do
 		task->next = top == SLEEPING ? NULL : top;
-	/* release. pairs with [EX-3] in inbox_take() */
+	/* release. pairs with [EX-3] in empty_inbox() */
 	while (!hl_ptr_cas_release(&executor->inbox, &top, task));
 	if (top == SLEEPING)
 		wake_sleepers(executor, 1);
 }
 
-/* By the owner: a task that is to be polled. */
-static void enqueue(struct worker *worker, struct runtime_task *task)
+/* By the owner: a task that is to be polled. Others hear of it if more than so many are in the ring. */
+static inline void enqueue(struct worker *worker, struct runtime_task *task, uint32_t own)
 {
-	if (worker->overflow.count > 0 || !ring_push(worker, task))
-		list_append(&worker->overflow, task);
-	else if (worker->executor->threads_count > 1)
+	if (!worker->has_thieves || worker->list.first != NULL || !ring_push(worker, task))
+		list_append(&worker->list, task);
+	else if (ring_count(worker) > own)
 		tell_of_surplus(worker->executor);
 }
 
@@ -258,7 +263,7 @@ static void wake(void *task)
 /* ---- running tasks ---------------------------------------------------------------------------------- */
 
 /* A task will wait: those that wait can be found when the runtime is shut down. */
-static void link_waiting(struct worker *worker, struct runtime_task *task)
+HL_APART void link_waiting(struct worker *worker, struct runtime_task *task)
 {
 	pthread_mutex_lock(&worker->waiting_lock);
 	task->before = NULL;
@@ -270,7 +275,7 @@ static void link_waiting(struct worker *worker, struct runtime_task *task)
 	pthread_mutex_unlock(&worker->waiting_lock);
 }
 
-static void unlink_waiting(struct executor *executor, struct runtime_task *task)
+HL_APART void unlink_waiting(struct executor *executor, struct runtime_task *task)
 {
 	struct worker *const worker = &executor->workers[task->linked - 1];
 
@@ -290,7 +295,7 @@ static int is_cancelling(const struct executor *executor)
 }
 
 /* The future is complete. Nothing of the task is touched after its callback, or after the exchange. */
-static void finish(struct worker *worker, struct runtime_task *task)
+HL_APART void finish(struct worker *worker, struct runtime_task *task)
 {
 	const runtime_completed_fn completed = task->completed;
 
@@ -308,7 +313,7 @@ static void finish(struct worker *worker, struct runtime_task *task)
 }
 
 /* The task has taken its waker. */
-static void park(struct worker *worker, struct runtime_task *task)
+static void park(struct worker *worker, struct runtime_task *task, uint32_t own)
 {
 	if (task->linked == 0) {
 		link_waiting(worker, task);
@@ -318,71 +323,69 @@ static void park(struct worker *worker, struct runtime_task *task)
 	}
 	/* acq_rel. pairs with [EX-4] in notify(), and orders this poll before the next */
 	if (hl_u32_fetch_sub_acq_rel(&task->state, RUNNING) & NOTIFIED)
-		enqueue(worker, task);
+		enqueue(worker, task, own);
 }
 
-/* A chain that went on to another entry: only that one's next poll tells what it waits for. */
-static void poll_once_more(struct worker *worker, struct runtime_task *task)
-{
-	worker->has_progress = 1;
-	list_append(&worker->again, task);
-}
-
-static void poll_task(struct worker *worker, struct runtime_task *task, uint32_t state)
+/* Whether it is complete. If so many others are in the ring afterwards, this worker runs them next. */
+HL_ALWAYS_INLINE int poll_task(struct worker *worker, struct runtime_task *task, uint32_t state, uint32_t own)
 {
 	struct future *const future = task->future;
-	struct future_notifier notifier = { .waker = { task, wake },
-					    .poller = { NULL },
-					    .notifier_used = FUTURE_NOTIFIER_NONE,
-					    .padding = 0 };
+	struct future_notifier *const notifier = &worker->notifier;
 
+	notifier->waker = (struct future_waker){ task, wake };
+	notifier->notifier_used = FUTURE_NOTIFIER_NONE;
 	if (HL_UNLIKELY((state & CANCEL) || is_cancelling(worker->executor)))
 		future_cancel(future);
 	count(&worker->polls, 1);
+	/* a signal handler on this thread sees them in this order */
 	hl_u32_store_relaxed(&worker->is_woken, 0);
+	hl_fence_signal();
 	hl_ptr_store_relaxed(&worker->running, task);
-	const enum future_state result = future_poll(future, &notifier);
+	hl_fence_signal();
+	const enum future_state result = future_poll(future, notifier);
 	hl_ptr_store_relaxed(&worker->running, NULL);
+	hl_fence_signal();
 
 	if (result == FUTURE_STATE_COMPLETE)
 		finish(worker, task);
 	else if (hl_u32_load_relaxed(&worker->is_woken))
-		enqueue(worker, task);
+		enqueue(worker, task, own);
 	else if (future->context.padding & HL_FUTURE_WENT_ON)
-		poll_once_more(worker, task);
-	else if (result == FUTURE_STATE_RUNNING && notifier.notifier_used == FUTURE_NOTIFIER_WAKER)
-		park(worker, task);
+		/* A chain that went on to another entry: only that one's next poll tells what it waits for. */
+		enqueue(worker, task, own);
+	else if (result == FUTURE_STATE_RUNNING && notifier->notifier_used == FUTURE_NOTIFIER_WAKER)
+		park(worker, task, own);
 	else
 		list_append(&worker->again, task);
+	return result == FUTURE_STATE_COMPLETE;
 }
 
-/* A task that is RUNNING all the time, because it yielded or uses no waker; but it may have been woken, by runtime_cancel() too. */
-static void run_again(struct worker *worker, struct runtime_task *task)
+/*
+ * Polls a task from a queue or the list `again`; whether it is complete. One that yielded, or uses no waker, is RUNNING all the time; but it may
+ * have been woken, by runtime_cancel() too.
+ */
+HL_ALWAYS_INLINE int run(struct worker *worker, struct runtime_task *task, uint32_t own)
 {
 	uint32_t state = hl_u32_load_relaxed(&task->state);
 
-	hl_assert((state & (RUNNING | COMPLETE)) == RUNNING);
-	if (HL_UNLIKELY(state & NOTIFIED)) {
+	hl_assert((state & (NOTIFIED | RUNNING)) != 0 && (state & COMPLETE) == 0);
+	if (!(state & RUNNING)) {
+		/* acq_rel. pairs with [EX-4] in notify() and park() */
+		state = hl_u32_fetch_add_acq_rel(&task->state, RUNNING - NOTIFIED);
+	} else if (HL_UNLIKELY(state & NOTIFIED)) {
 		/* acquire. pairs with [EX-4] in notify() */
 		state = hl_u32_fetch_and_acquire(&task->state, ~NOTIFIED);
 		worker->has_progress = 1;
 	}
-	poll_task(worker, task, state);
+	return poll_task(worker, task, state, own);
 }
 
-/* A task from a queue. */
-static void run(struct worker *worker, struct runtime_task *task)
+/* The same; what comes next is not of the own queue. */
+HL_APART void run_apart(struct worker *worker, struct runtime_task *task)
 {
-	worker->has_progress = 1;
-	if (hl_u32_load_relaxed(&task->state) & RUNNING) {
-		run_again(worker, task);
-		return;
-	}
-	/* acq_rel. pairs with [EX-4] in notify() and park() */
-	const uint32_t state = hl_u32_fetch_add_acq_rel(&task->state, RUNNING - NOTIFIED);
-
-	hl_assert((state & (NOTIFIED | RUNNING | COMPLETE)) == NOTIFIED);
-	poll_task(worker, task, state);
+	if (worker->has_thieves && ring_count(worker) > 0)
+		tell_of_surplus(worker->executor);
+	(void)run(worker, task, 0);
 }
 
 /* ---- finding tasks ---------------------------------------------------------------------------------- */
@@ -392,15 +395,15 @@ static int is_stack_empty(const void *top)
 	return top == NULL || top == SLEEPING;
 }
 
-/* Takes the inbox, oldest first: one task is returned, the others are queued. Each failed turn is another's success. */
-static struct runtime_task *inbox_take(struct worker *worker)
+/* What has come from outside is queued, oldest first. Each failed turn is another's success. */
+static void empty_inbox(struct worker *worker)
 {
 	struct executor *const executor = worker->executor;
 	void *top = hl_ptr_load_relaxed(&executor->inbox);
 
 	do {
 		if (is_stack_empty(top))
-			return NULL;
+			return;
 	/* acquire. pairs with [EX-3] in inbox_push() */
 	} while (!hl_ptr_cas_acquire(&executor->inbox, &top, hl_u32_load_relaxed(&executor->sleepers) > 0 ? SLEEPING : NULL));
 
@@ -410,11 +413,10 @@ static struct runtime_task *inbox_take(struct worker *worker)
 		task->next = oldest;
 		oldest = task;
 	}
-	for (struct runtime_task *task = oldest->next, *after; task != NULL; task = after) {
+	for (struct runtime_task *task = oldest, *after; task != NULL; task = after) {
 		after = task->next;
-		enqueue(worker, task);
+		enqueue(worker, task, 1);
 	}
-	return oldest;
 }
 
 static struct runtime_task *steal(struct worker *worker)
@@ -422,57 +424,61 @@ static struct runtime_task *steal(struct worker *worker)
 	struct executor *const executor = worker->executor;
 
 	for (unsigned i = 1; i < executor->workers_count; i++) {
-		struct runtime_task *const task =
-			ring_steal(worker, &executor->workers[(worker->index + i) % executor->workers_count]);
+		struct worker *const victim = &executor->workers[(worker->index + i) % executor->workers_count];
+		struct runtime_task *const task = ring_steal(worker, victim);
 
 		if (task == NULL)
 			continue;
 		/* Who woke this worker woke no other. */
-		if (ring_count(worker) > 0)
+		if (ring_count(worker) > 0 || ring_count(victim) > 0)
 			tell_of_surplus(executor);
 		return task;
 	}
 	return NULL;
 }
 
-/* From the ring, or what did not fit into it. */
-static struct runtime_task *take_own(struct worker *worker)
+/* The ring is empty: from what did not fit into it. */
+HL_APART struct runtime_task *refill(struct worker *worker)
 {
-	struct runtime_task *task = ring_pop(worker);
+	struct task_list *const list = &worker->list;
+	struct runtime_task *const task = list_take(list);
+	const uint32_t tail = hl_u32_load_relaxed(&worker->tail);
+	/* acquire. pairs with [EX-2] in ring_steal() */
+	const uint32_t room = RING_SIZE - (tail - hl_u32_load_acquire(&worker->head));
+	uint32_t n = 0;
 
-	if (task != NULL || worker->overflow.count == 0)
+	/* Out of the list before they are pushed: then they may be a thief's. */
+	for (; n < room && list->first != NULL; n++)
+		hl_ptr_store_relaxed(&worker->ring[(tail + n) % RING_SIZE], list_take(list));
+	if (n == 0)
 		return task;
-	task = list_take(&worker->overflow);
-	/* Out of the list before it is pushed: then it is a thief's. */
-	while (worker->overflow.count > 0 && ring_count(worker) < RING_SIZE)
-		(void)ring_push(worker, list_take(&worker->overflow));
-	if (ring_count(worker) > 0 && worker->executor->threads_count > 1)
-		tell_of_surplus(worker->executor);
+	/* release. pairs with [EX-1] in ring_steal() */
+	hl_u32_store_release(&worker->tail, tail + n);
+	tell_of_surplus(worker->executor);
 	return task;
 }
 
-static struct runtime_task *next_task(struct worker *worker)
+static inline struct runtime_task *take_own(struct worker *worker)
 {
-	struct runtime_task *task = NULL;
+	if (!worker->has_thieves)
+		return list_take(&worker->list);
+	struct runtime_task *const task = ring_pop(worker);
 
-	if (++worker->ticks % INBOX_PERIOD == 0)
-		task = inbox_take(worker);
-	if (task == NULL)
-		task = take_own(worker);
-	if (task == NULL)
-		task = inbox_take(worker);
-	return task != NULL ? task : steal(worker);
+	return task != NULL ? task : refill(worker);
 }
 
 /* Polls each of those that use no waker once. Returns for how long to pause, 0: go on. */
 static uint64_t run_round(struct worker *worker)
 {
-	const size_t n = worker->again.count;
+	/* those that are appended meanwhile are the next round's */
+	struct task_list round = worker->again;
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++)
-		run_again(worker, list_take(&worker->again));
-	/* also that of tasks between the rounds */
-	if (worker->has_progress) {
+	list_clear(&worker->again);
+	for (struct runtime_task *task; (task = list_take(&round)) != NULL; n++)
+		run_apart(worker, task);
+	/* also that of tasks between the rounds, and of those that woke themselves */
+	if (worker->has_progress || worker->list.first != NULL || ring_count(worker) > 0) {
 		worker->has_progress = 0;
 		worker->backoff = (struct hl_backoff){ 0, 0, 0 };
 		return 0;
@@ -483,20 +489,45 @@ static uint64_t run_round(struct worker *worker)
 	return pause_ns;
 }
 
-/* Runs a task, or a round. 1; 0: there is nothing to do, for *pause_ns, or, if that is 0, until somebody wakes. */
-static int step(struct worker *worker, uint64_t *pause_ns)
+/* Runs up to n_max tasks of the own queue, or until one that has ended may be the one that is joined. Returns how many. */
+static size_t run_own(struct worker *worker, size_t n_max)
 {
-	struct runtime_task *const task = next_task(worker);
+	struct runtime_task *task;
+	size_t n = 0;
+
+	while (n < n_max && (task = take_own(worker)) != NULL) {
+		n++;
+		if (run(worker, task, 1) && worker->is_joining)
+			break;
+	}
+	return n;
+}
+
+/*
+ * Runs some tasks, at most n_max, or a round, which counts as one. Returns how many; 0: there is nothing to do, for *pause_ns, or, if that is 0,
+ * until somebody wakes.
+ */
+static size_t step(struct worker *worker, size_t n_max, uint64_t *pause_ns)
+{
+	empty_inbox(worker);
+	size_t n = run_own(worker, n_max < INBOX_PERIOD ? n_max : INBOX_PERIOD);
+	struct runtime_task *const stolen = n == 0 ? steal(worker) : NULL;
 
 	*pause_ns = 0;
-	if (task != NULL) {
-		run(worker, task);
-		if (worker->ticks % AGAIN_PERIOD == 0 && worker->again.count > 0)
-			run_again(worker, list_take(&worker->again));
-		return 1;
+	if (stolen != NULL) {
+		run_apart(worker, stolen);
+		n = 1;
 	}
-	if (worker->again.count == 0)
+	if (n > 0) {
+		worker->has_progress = 1;
+		worker->tasks_since_again += n;
+		for (; worker->tasks_since_again >= AGAIN_PERIOD && worker->again.first != NULL; worker->tasks_since_again -= AGAIN_PERIOD)
+			run_apart(worker, list_take(&worker->again));
+		return n;
+	}
+	if (worker->again.first == NULL)
 		return 0;
+	worker->tasks_since_again = 0;
 	*pause_ns = run_round(worker);
 	return *pause_ns == 0;
 }
@@ -547,11 +578,13 @@ static void worker_sleep(struct worker *worker, uint64_t pause_ns)
 			return;
 		hl_relax();
 	}
-	/* acquire. pairs with [EX-6] in wake_sleepers(); before the inbox is changed */
-	const uint32_t wakes = hl_u32_load_acquire(&executor->wakes);
+	/* relaxed, which the fence makes an acquire, before the inbox is changed. pairs with [EX-6] in wake_sleepers() */
+	const uint32_t wakes = hl_u32_load_relaxed(&executor->wakes);
 
 	hl_u32_fetch_add_relaxed(&executor->sleepers, 1);
 	hl_u32_store_relaxed(&executor->wake_pending, 0);
+	/* seq_cst. pairs with [EX-11] in tell_of_surplus() */
+	hl_fence_seq_cst();
 	/* What was done before the `wakes` that was read is seen here: the end, too. */
 	if (announce_sleep(executor) && !hl_u32_load_relaxed(&executor->stop) && !has_surplus(executor) &&
 	    (pause_ns != 0 || !is_quiescent(executor))) {
@@ -560,6 +593,7 @@ static void worker_sleep(struct worker *worker, uint64_t pause_ns)
 	}
 	hl_u32_fetch_sub_relaxed(&executor->sleepers, 1);
 	hl_u32_store_relaxed(&executor->wake_pending, 0);
+	hl_fence_seq_cst(); /* pairs with [EX-11] in tell_of_surplus(): who found wake_pending set is found by the look that follows */
 	if (pause_ns != 0)
 		hl_backoff_awake(&worker->backoff);
 }
@@ -594,7 +628,7 @@ static void *worker_main(void *argument)
 	current_worker = worker;
 	/* Ends when the executor is stopped. */
 	while (!hl_u32_load_relaxed(&executor->stop)) {
-		if (step(worker, &pause_ns))
+		if (step(worker, SIZE_MAX, &pause_ns) > 0)
 			continue;
 		if (pause_ns == 0 && is_quiescent(executor))
 			stop_workers(executor);
@@ -607,18 +641,6 @@ static void *worker_main(void *argument)
 
 /* ---- start and stop --------------------------------------------------------------------------------- */
 
-/* With all signals blocked, which are the program's. */
-static int start_thread(struct worker *worker)
-{
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	const int error = pthread_create(&worker->thread, NULL, worker_main, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 int hl_executor_start(struct runtime *runtime, unsigned threads_count)
 {
 	struct executor *const executor = &runtime->executor;
@@ -629,12 +651,15 @@ int hl_executor_start(struct runtime *runtime, unsigned threads_count)
 	for (unsigned i = 0; i < executor->workers_count; i++) {
 		workers[i].executor = executor;
 		workers[i].index = i;
+		workers[i].has_thieves = threads_count > 1;
+		list_clear(&workers[i].list);
+		list_clear(&workers[i].again);
 		pthread_mutex_init(&workers[i].waiting_lock, NULL);
 	}
 	/* Written before the first thread runs: all that thieves look at is there. */
 	executor->threads_count = threads_count;
 	for (unsigned i = 0; i < threads_count; i++) {
-		if (start_thread(&workers[i]) == 0)
+		if (hl_thread_start(&workers[i].thread, NULL, worker_main, &workers[i]) == 0)
 			continue;
 		stop_workers(executor);
 		while (i-- > 0)
@@ -654,7 +679,7 @@ static void drive_to_the_end(struct executor *executor)
 
 	current_worker = worker;
 	for (;;) {
-		if (step(worker, &pause_ns))
+		if (step(worker, SIZE_MAX, &pause_ns) > 0)
 			continue;
 		if (pause_ns == 0 && is_quiescent(executor))
 			break;
@@ -709,7 +734,7 @@ int runtime_spawn(struct runtime *runtime, struct runtime_task *task, struct fut
 	hl_u32_store_relaxed(&task->state, NOTIFIED);
 	if (worker != NULL && worker->executor == executor) {
 		count(&worker->spawned, 1);
-		enqueue(worker, task);
+		enqueue(worker, task, 0);
 	} else {
 		hl_u64_fetch_add_relaxed(&executor->spawned_outside, 1);
 		inbox_push(executor, task);
@@ -728,7 +753,7 @@ static void signal_what_is_left(struct worker *worker)
 {
 	struct executor *const executor = worker->executor;
 
-	if (event_fd(executor) >= 0 && (ring_count(worker) > 0 || worker->overflow.count > 0 || !announce_sleep(executor)))
+	if (event_fd(executor) >= 0 && (worker->list.first != NULL || !announce_sleep(executor)))
 		wake_sleepers(executor, INT_MAX);
 }
 
@@ -739,9 +764,11 @@ static void join_by_driving(struct executor *executor, struct runtime_task *task
 	uint64_t pause_ns = 0;
 
 	current_worker = worker;
+	worker->is_joining = 1;
 	while (!runtime_is_complete(task))
-		if (!step(worker, &pause_ns))
+		if (step(worker, SIZE_MAX, &pause_ns) == 0)
 			worker_sleep(worker, pause_ns);
+	worker->is_joining = 0;
 	current_worker = before;
 	worker->pause_ns = pause_ns;
 	signal_what_is_left(worker);
@@ -781,6 +808,7 @@ size_t runtime_run_ready(struct runtime *runtime, size_t steps_max)
 	struct worker *const before = current_worker;
 	const uint64_t polls = hl_u64_load_relaxed(&worker->polls);
 	uint64_t pause_ns = 0, signals;
+	size_t n;
 
 	if (executor->threads_count > 0)
 		return 0;
@@ -790,8 +818,8 @@ size_t runtime_run_ready(struct runtime *runtime, size_t steps_max)
 	if (worker->pause_ns != 0)
 		hl_backoff_awake(&worker->backoff);
 	current_worker = worker;
-	for (size_t i = 0; i < steps_max && step(worker, &pause_ns); i++) {
-	}
+	while (steps_max > 0 && (n = step(worker, steps_max, &pause_ns)) > 0)
+		steps_max -= n;
 	current_worker = before;
 	worker->pause_ns = pause_ns;
 	signal_what_is_left(worker);
@@ -805,9 +833,9 @@ uint64_t runtime_timeout_ns(const struct runtime *runtime)
 
 	if (executor->threads_count > 0)
 		return UINT64_MAX;
-	if (ring_count(worker) > 0 || worker->overflow.count > 0 || !is_stack_empty(hl_ptr_load_relaxed(&executor->inbox)))
+	if (worker->list.first != NULL || !is_stack_empty(hl_ptr_load_relaxed(&executor->inbox)))
 		return 0;
-	return worker->again.count > 0 ? worker->pause_ns : UINT64_MAX;
+	return worker->again.first != NULL ? worker->pause_ns : UINT64_MAX;
 }
 
 int runtime_fd(struct runtime *runtime)

@@ -17,8 +17,7 @@
 #endif
 
 struct task_list {
-	struct runtime_task *first, *last;
-	size_t count;
+	struct runtime_task *first, **end; /* where the next one is appended */
 };
 
 /* A thread that runs tasks, or, with no threads, what the caller's thread works with. */
@@ -29,12 +28,15 @@ struct worker {
 
 	/* Only the owner touches what follows, */
 	struct executor *executor;
-	struct task_list overflow; /* behind those in the ring */
-	struct task_list again;	   /* use no waker: polled in turn */
+	struct task_list list;	/* behind those in the ring */
+	struct task_list again; /* use no waker: polled in turn */
 	struct hl_backoff backoff;
-	uint32_t ticks;
+	size_t tasks_since_again; /* one of those was polled beside others */
 	unsigned index;
+	int has_thieves; /* there are other workers */
 	int has_progress;
+	int is_joining;
+	struct future_notifier notifier;
 	hl_ptr running; /* the task that is being polled, and whether this very thread, */
 	hl_u32 is_woken; /* or a signal handler on it, woke it meanwhile */
 	uint64_t pause_ns; /* until those that use no waker are due */

@@ -42,12 +42,12 @@
 #include <hashloom/io.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "io_backend.h"
+#include "thread.h"
 
 #define DEPTH_DEFAULT 256
 #define DEPTH_MAX 32768
@@ -428,17 +428,11 @@ static int open_backend(struct hashloom_io *io, const struct hashloom_io_cfg *cf
  */
 static int start_driver(struct hashloom_io *io)
 {
-	sigset_t all, before;
-
 	if (io->driven_by_caller) {
 		(void)hashloom_io_run(io);
 		return 0;
 	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	const int error = pthread_create(&io->thread, NULL, driver_main, io);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -error;
+	return -hl_thread_start(&io->thread, NULL, driver_main, io);
 }
 
 static int open_all(struct hashloom_io *io, const struct hashloom_io_cfg *cfg)

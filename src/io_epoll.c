@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -33,6 +32,7 @@
 #include <unistd.h>
 
 #include "io_backend.h"
+#include "thread.h"
 
 #define BUCKETS 1024 /* descriptors are small numbers, so few meet in one */
 #define EVENTS_AT_ONCE 64
@@ -268,16 +268,12 @@ static void stop_workers(struct epoll *epoll)
 static int start_workers(struct hashloom_io *io, unsigned n)
 {
 	struct epoll *const epoll = epoll_of(io);
-	sigset_t all, before;
 	int error = 0;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (epoll->workers_count < n && error == 0) {
-		error = pthread_create(&epoll->workers[epoll->workers_count], NULL, worker_main, io);
+		error = hl_thread_start(&epoll->workers[epoll->workers_count], NULL, worker_main, io);
 		epoll->workers_count += error == 0;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return -error;
 }
 

@@ -41,6 +41,7 @@
  */
 #include <hashloom/runtime.h>
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "backoff.h"
@@ -587,15 +588,20 @@ struct runtime *runtime_new_cfg(const struct runtime_cfg *cfg)
 	const unsigned workers = cfg == NULL ? 0 : cfg->workers;
 	const size_t size = sizeof(struct runtime) + (workers == 0 ? 1 : (size_t)workers) * sizeof(struct worker);
 
-	if (workers > RUNTIME_WORKERS_MAX)
+	if (workers > RUNTIME_WORKERS_MAX) {
+		errno = EINVAL;
 		return NULL;
+	}
 	struct runtime *const runtime = aligned_alloc(HL_CACHE_LINE, size);
-	if (runtime == NULL)
+	if (runtime == NULL) {
+		errno = ENOMEM;
 		return NULL;
+	}
 	memset(runtime, 0, size);
 	if (hl_executor_start(runtime, workers) != HASHLOOM_OK) {
 		hl_executor_stop(runtime);
 		free(runtime);
+		errno = EAGAIN;
 		return NULL;
 	}
 	return runtime;

@@ -47,11 +47,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "futex.h"
 #include "lock.h"
+#include "thread.h"
 
 #define DIGIT_BITS 6
 #define SLOTS (1 << DIGIT_BITS)
@@ -362,18 +362,6 @@ static void *thread_main(void *arg)
 	}
 }
 
-/* With all signals blocked, which are the program's. Returns 0 or the error of pthread_create. */
-static int start_thread(struct hashloom_timers *timers)
-{
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	const int error = pthread_create(&timers->thread, NULL, thread_main, timers);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 static void stop_thread(struct hashloom_timers *timers)
 {
 	hl_lock_take(&timers->lock);
@@ -560,7 +548,7 @@ struct hashloom_timers *hashloom_timers_new(const struct hashloom_timers_cfg *cf
 	timers->tick_shift = 63 - (unsigned)__builtin_clzll(wanted->tick_ns);
 	for (unsigned i = 0; i < LISTS; i++)
 		timers->lists[i].next = timers->lists[i].prev = &timers->lists[i];
-	const int error = wanted->driven_by_caller ? 0 : start_thread(timers);
+	const int error = wanted->driven_by_caller ? 0 : hl_thread_start(&timers->thread, NULL, thread_main, timers);
 	if (error != 0) {
 		timers->cfg.driven_by_caller = 1;
 		hashloom_timers_delete(timers);

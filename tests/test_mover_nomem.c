@@ -19,11 +19,13 @@
 #define operation_start sync_operation_start
 #define operation_check sync_operation_check
 #define operation_delete sync_operation_delete
+#define operation_release sync_operation_release
 #include "data_mover_sync.c"
 #undef operation_new
 #undef operation_start
 #undef operation_check
 #undef operation_delete
+#undef operation_release
 
 #include <hashloom/data_mover_dml.h>
 

@@ -128,6 +128,12 @@ HL_ALWAYS_INLINE void hl_fence_seq_cst(void)
 #endif
 }
 
+/* Keeps the compiler from moving accesses across: a signal handler on the same thread sees them in order. No instruction. */
+HL_ALWAYS_INLINE void hl_fence_signal(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 /* One turn of a short wait: tells the core that this is a spin, orders nothing. */
 HL_ALWAYS_INLINE void hl_relax(void)
 {

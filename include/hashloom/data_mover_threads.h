@@ -71,11 +71,10 @@ struct data_mover_threads_cfg {
 	size_t split_min;
 };
 
-/* What happened since the mover was made. */
+/* What happened since the mover was made. Operations that are done in the poll are not counted: it would cost as much as some of them. */
 struct data_mover_threads_counts {
-	uint64_t operations; /* begun: taken by the queue, or done in the poll; a batch is one */
+	uint64_t operations; /* taken by the queue; a batch is one */
 	uint64_t bytes;	     /* that they read or write */
-	uint64_t inlined;    /* of the operations: done in the poll */
 	uint64_t split;	     /* of the operations: done in pieces */
 	uint64_t queue_full; /* polls that found no room */
 	uint64_t wakes;	     /* of workers: system calls */
@@ -91,7 +90,7 @@ HASHLOOM_API struct data_mover_threads_cfg data_mover_threads_cfg_default(void);
 
 /*
  * data_mover_threads_new_cfg: makes the mover and starts its workers.
- * cfg:      is copied.
+ * cfg:      is copied; NULL: data_mover_threads_cfg_default().
  * Returns:  the mover, or NULL: a number out of range (errno EINVAL), no memory (ENOMEM), or a thread could not be started
  *           (errno as pthread_create says; those that were started have ended).
  * Threads:  any.  Progress: starts threads.  Order: none.
@@ -124,9 +123,9 @@ HASHLOOM_API struct vdm *data_mover_threads_get_vdm(struct data_mover_threads *m
  * mover:    of data_mover_threads_new().
  * function: the function, or NULL for the mover's own.
  * Returns:  nothing.
- * Threads:  any, at any time.  Progress: wait-free.
+ * Threads:  any, at any time.  Progress: waits for a lock that is held while records are made.
  * Order:    counts for operations whose first poll comes after; those in the queue may use either.
- * Memory:   none.  Cost: a store.  Lifetime: the function must stay valid as long as the mover.
+ * Memory:   none.  Cost: some stores.  Lifetime: the function must stay valid as long as the mover.
  */
 HASHLOOM_API void data_mover_threads_set_memcpy_fn(struct data_mover_threads *mover, memcpy_fn function);
 HASHLOOM_API void data_mover_threads_set_memmove_fn(struct data_mover_threads *mover, memmove_fn function);

@@ -508,9 +508,12 @@ static inline uint64_t hl_chain_flags_at(const char *at)
 	return ((const struct future_chain_entry *)(const void *)at)->flags;
 }
 
-/* Where a run of entries of one size, with this very flags word, ends: at `end` at the latest. */
+/* Where a run of entries of one size, with this very flags word, ends: at `end` at the latest. Most are short. */
 static inline char *hl_chain_run_end(char *at, const char *end, size_t size, uint64_t run)
 {
+	for (unsigned i = 0; i < 3; i++, at += size)
+		if (at >= end || hl_chain_flags_at(at) != run)
+			return at;
 	for (; end - at > (ptrdiff_t)(3 * size); at += 4 * size) {
 		if (hl_chain_flags_at(at) != run)
 			return at;
@@ -641,8 +644,7 @@ static inline int hl_chain_can_poll(const struct future_chain_entry *entry)
 }
 
 /* The first unprocessed entry from this one on, initialised, or NULL. */
-static __attribute__((noinline, unused)) struct future_chain_entry *hl_chain_begin(struct future_context *chain,
-										   struct future_chain_entry *entry)
+static inline struct future_chain_entry *hl_chain_begin(struct future_context *chain, struct future_chain_entry *entry)
 {
 	entry = hl_chain_skip_processed(chain, entry);
 	if (entry != NULL && !FUTURE_CHAIN_ENTRY_IS_INITIALIZED(entry))

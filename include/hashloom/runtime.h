@@ -44,7 +44,9 @@
  *   S.2  Waking is an exchange of a word or two and perhaps a futex call: wakers may be called from signal handlers. Here a waker must not be called
  *        any more when its future has been seen complete (future.h says so to those who call it): the task's memory is the caller's.
  *   S.3  Each task that was spawned completes, is told to its callback once or to who joins, also when the runtime is shut down.
- *   S.4  Ready tasks wait for at most 256 others of their worker and what is in front of them in its queue; none waits for ever while others are ready.
+ *   S.4  Ready tasks wait for what is in front of them in the queue, and for at most 256 that come later, and a round of those that use no waker;
+ *        none waits for ever while others are ready. No worker sleeps while another's queue has more than it runs, as to the first 256: so a task may
+ *        wait inside of its poll for others, if workers are left, and they are not farther behind.
  *   S.5  No call allocates but runtime_new_cfg(). A task costs its future and a struct runtime_task, of at most 64 bytes.
  *
  * Which calls may run together: runtime_wait and runtime_wait_multiple on one runtime from several threads, also
@@ -123,9 +125,11 @@ HASHLOOM_API struct runtime *runtime_new(void);
 HASHLOOM_API struct runtime_cfg runtime_cfg_default(void);
 
 /*
- * runtime_new_cfg: makes a runtime, and starts its worker threads, which have all signals blocked.
+ * runtime_new_cfg: makes a runtime, and starts its worker threads, which have all signals blocked but those that tell of faults of their own
+ *           (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT).
  * cfg:      NULL: runtime_cfg_default().
- * Returns:  the runtime, or NULL: no memory, a thread could not be started, or more than RUNTIME_WORKERS_MAX workers.
+ * Returns:  the runtime, or NULL: no memory (errno ENOMEM), a thread could not be started (EAGAIN), or more than RUNTIME_WORKERS_MAX
+ *           workers (EINVAL).
  * Threads:  any.  Progress: that of malloc and pthread_create.  Order: none.  Memory: one block, of about 2.5 KiB for each worker.
  * Cost:     threads.  Lifetime: until runtime_delete().
  */
@@ -171,7 +175,7 @@ HASHLOOM_API void runtime_wait_multiple(struct runtime *runtime, struct future *
  * task:     memory of the caller's, which need not be initialised; not one that is spawned and not complete.
  * future:   initialised; may be complete. Nobody else polls it.
  * completed: told when it is complete (a detached task); NULL: runtime_join() or runtime_is_complete() tell.
- * Returns:  HASHLOOM_OK; HASHLOOM_ERROR_CLOSED: the runtime is being, or has been, shut down; nothing was kept.
+ * Returns:  HASHLOOM_OK; HASHLOOM_ERROR_CLOSED: the runtime is being, or has been, shut down, gracefully too; nothing was kept.
  * Threads:  any, tasks too; not signal handlers.  Progress: lock-free.  Order: what was written before is visible to the first poll.  Memory: none.
  * Cost:     some ten nanoseconds; a futex call if a worker has to be woken.
  * Lifetime: task and future stay until the task is complete: until join has returned, or until the callback.
@@ -208,7 +212,8 @@ HASHLOOM_API void runtime_cancel(struct runtime_task *task);
 /*
  * runtime_shutdown: ends spawning, waits until every task that was spawned is complete and told, and ends the worker threads.
  * runtime:  of runtime_new() or runtime_new_cfg(); may have been shut down.
- * how:      whether the tasks run to their ends or are cancelled. A task that neither completes nor knows of cancellation is waited for.
+ * how:      whether the tasks run to their ends or are cancelled. A task that neither completes nor knows of cancellation is waited for;
+ *           from a graceful shutdown that takes too long runtime_cancel() of the tasks leads out. Tasks cannot spawn any more, either way.
  * Returns:  nothing.
  * Threads:  one, not a worker, not together with spawns from outside of tasks.  Progress: waits.  Order: what all tasks did is visible.
  * Memory:   none.  Cost: threads end.

@@ -37,6 +37,8 @@
 
 #include <hashloom/base.h>
 
+#include <string.h>
+
 #include <hashloom/future.h>
 
 HL_BEGIN_DECLS
@@ -73,6 +75,13 @@ enum vdm_operation_result {
  * take the newest notifier; it then only does that. Without it only the first poll's notifier counts.
  */
 #define VDM_F_RENEW_NOTIFIER (1U << 31)
+
+/*
+ * A capability of a mover whose struct vdm is the first member of a struct vdm_inlining: copies, moves and sets without flags, of 1 to
+ * inline_max bytes, are done in their first poll by the future itself. The mover only makes their records, and gets them back. (What was
+ * compiled with the reference's header does not know of that: the mover has to do such operations, too.)
+ */
+#define VDM_F_INLINE (1U << 30)
 
 struct vdm_operation_data_memcpy {
 	void *dest;
@@ -245,6 +254,15 @@ struct vdm {
 	future_has_property_fn has_property;
 };
 
+/* Releases the record of an operation that the future has done itself; in the place of op_start, op_check and op_delete. */
+typedef void (*vdm_operation_release)(void *data);
+
+struct vdm_inlining {
+	struct vdm vdm; /* capabilities: with VDM_F_INLINE */
+	vdm_operation_release op_release;
+	hl_u32 inline_max; /* may be changed while operations are made and polled: it counts for first polls that come after */
+};
+
 struct vdm_operation_data {
 	void *data; /* the mover's record */
 	struct vdm *vdm;
@@ -289,6 +307,35 @@ static inline int hl_vdm_operation_has_property(void *future, enum future_proper
 	return operation->data.vdm->has_property == NULL ? 0 : operation->data.vdm->has_property(future, property);
 }
 
+/* A mover with VDM_F_INLINE. The compiler is not to know from where: about another mover, which it sees to be smaller, it would warn. */
+static inline struct vdm_inlining *hl_vdm_inlining(struct vdm *vdm)
+{
+	__asm__("" : "+r"(vdm));
+	return (struct vdm_inlining *)vdm;
+}
+
+/* Whether the first poll does an operation by itself. n and flags of the three lie where those of memcpy do. */
+static inline int hl_vdm_is_inline(struct vdm *vdm, const struct vdm_operation *operation)
+{
+	return vdm_is_supported(vdm, VDM_F_INLINE) && operation->type <= VDM_OPERATION_MEMSET && operation->data.memcpy.flags == 0 &&
+	       operation->data.memcpy.n - 1 < hl_u32_load_relaxed(&hl_vdm_inlining(vdm)->inline_max);
+}
+
+static inline void hl_vdm_execute_inline(const struct vdm_operation *operation, struct vdm_operation_output *output)
+{
+	const struct vdm_operation_data_memcpy *const parameters = &operation->data.memcpy;
+
+	if (operation->type == VDM_OPERATION_MEMCPY)
+		memcpy(parameters->dest, parameters->src, parameters->n);
+	else if (operation->type == VDM_OPERATION_MEMMOVE)
+		memmove(parameters->dest, parameters->src, parameters->n);
+	else
+		memset(parameters->dest, operation->data.memset.c, parameters->n);
+	output->type = operation->type;
+	output->result = VDM_SUCCESS;
+	output->output.memcpy.dest = parameters->dest;
+}
+
 /* The task of every operation's future. */
 static inline enum future_state vdm_operation_impl(struct future_context *context, struct future_notifier *notifier)
 {
@@ -297,11 +344,18 @@ static inline enum future_state vdm_operation_impl(struct future_context *contex
 		(struct vdm_operation_output *)future_context_get_output(context);
 	struct vdm *const vdm = data->vdm;
 
-	if (context->state == FUTURE_STATE_IDLE && future_context_is_cancelled(context)) {
-		output->result = VDM_ERROR_CANCELLED;
-		vdm->op_delete(data->data, &data->operation, output);
-		output->result = VDM_ERROR_CANCELLED;
-		return future_context_cancelled(context);
+	if (context->state == FUTURE_STATE_IDLE) {
+		if (HL_UNLIKELY(future_context_is_cancelled(context))) {
+			output->result = VDM_ERROR_CANCELLED;
+			vdm->op_delete(data->data, &data->operation, output);
+			output->result = VDM_ERROR_CANCELLED;
+			return future_context_cancelled(context);
+		}
+		if (hl_vdm_is_inline(vdm, &data->operation)) {
+			hl_vdm_execute_inline(&data->operation, output);
+			hl_vdm_inlining(vdm)->op_release(data->data);
+			return FUTURE_STATE_COMPLETE;
+		}
 	}
 	if (context->state == FUTURE_STATE_IDLE || vdm_is_supported(vdm, VDM_F_RENEW_NOTIFIER)) {
 		if (vdm->op_start(data->data, &data->operation, notifier) != 0)
@@ -603,6 +657,9 @@ HASHLOOM_API void vdm_synchronous_delete(struct vdm *vdm);
 
 /* ---- layout: the reference's, on 64-bit machines -------------------------------------------------- */
 
+HL_STATIC_ASSERT(offsetof(struct vdm_operation_data_memset, n) == offsetof(struct vdm_operation_data_memcpy, n) &&
+			 offsetof(struct vdm_operation_data_memset, flags) == offsetof(struct vdm_operation_data_memcpy, flags),
+		 "n and flags of what is done in the poll");
 #if UINTPTR_MAX == UINT64_MAX
 HL_STATIC_ASSERT(sizeof(struct vdm) == 48, "layout of struct vdm");
 HL_STATIC_ASSERT(sizeof(struct vdm_operation) == 48, "layout of struct vdm_operation");

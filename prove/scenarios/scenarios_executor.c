@@ -40,6 +40,8 @@ enum job_kind {
 	JOB_TWO_WAKERS_AND_ITSELF,
 	JOB_SPAWNS, /* jobs 1 to spawned_count */
 	JOB_WAITS_INSIDE, /* for the event, with runtime_wait() */
+	JOB_SPAWNS_AND_WAITS_INSIDE,
+	JOB_HAPPENS,
 };
 
 struct job_data {
@@ -169,6 +171,7 @@ static enum future_state wait_inside(void)
 	return FUTURE_STATE_COMPLETE;
 }
 
+static void happen(void);
 static enum future_state poll_by_kind(struct future_context *context, struct job_data *data, struct future_notifier *notifier)
 {
 	switch (data->kind) {
@@ -187,6 +190,12 @@ static enum future_state poll_by_kind(struct future_context *context, struct job
 			spawn(i, jobs[0]->task.completed);
 		return FUTURE_STATE_COMPLETE;
 	case JOB_WAITS_INSIDE: return wait_inside();
+	case JOB_SPAWNS_AND_WAITS_INSIDE:
+		spawn(1, NULL);
+		return wait_inside();
+	case JOB_HAPPENS:
+		happen();
+		return FUTURE_STATE_COMPLETE;
 	default: return FUTURE_STATE_COMPLETE;
 	}
 }
@@ -314,6 +323,17 @@ static void run_wait_inside(unsigned task)
 	run_event(JOB_WAITS_INSIDE, task);
 }
 
+static void run_spawn_and_wait_inside(unsigned task)
+{
+	(void)task;
+	spawned_count = 1;
+	make_job(0, JOB_SPAWNS_AND_WAITS_INSIDE);
+	make_job(1, JOB_HAPPENS);
+	spawn(0, NULL);
+	join_and_free(0);
+	join_and_free(1);
+}
+
 static void run_wakers(enum job_kind kind, unsigned task)
 {
 	if (task > 0) {
@@ -345,7 +365,9 @@ static void run_spawner(unsigned count, enum job_kind kind)
 	for (unsigned i = 1; i <= count; i++)
 		make_job(i, kind);
 	spawn(0, NULL);
-	for (unsigned i = 0; i <= count; i++)
+	join_and_free(0);
+	/* the last one first: it may be gone while a queue still holds those before it */
+	for (unsigned i = count; i > 0; i--)
 		join_and_free(i);
 }
 
@@ -588,6 +610,8 @@ static const struct schedule_scenario scenarios[] = {
 	  .argument = WORKERS(2), .setup = setup_workers, .run = run_two_wakers_and_itself, .check = check_all },
 	{ .name = "wait-inside-of-a-task", .shows = "R.1", .tasks = 2, .bound = 2, .bound_weak = 1,
 	  .argument = WORKERS(1), .setup = setup_workers, .run = run_wait_inside, .check = check_all },
+	{ .name = "spawn-and-wait-inside", .shows = "R.1 S.4", .tasks = 1, .bound = 1, .bound_weak = 1,
+	  .argument = WORKERS(2), .setup = setup_workers, .run = run_spawn_and_wait_inside, .check = check_all },
 	{ .name = "steal-beside-push-and-pop", .shows = "S.1 S.3", .pitfalls = "33", .tasks = 1, .bound = 2, .bound_weak = 1,
 	  .argument = WORKERS(2), .setup = setup_workers, .run = run_spawner_of_two, .check = check_all },
 	{ .name = "more-than-the-ring-takes", .shows = "S.1 S.3", .pitfalls = "30 33", .tasks = 1, .bound = 1, .bound_weak = 1,
