@@ -520,7 +520,8 @@ static size_t step(struct worker *worker, size_t n_max, uint64_t *pause_ns)
 	}
 	if (n > 0) {
 		worker->has_progress = 1;
-		worker->tasks_since_again += n;
+		/* none is owed to those that come later */
+		worker->tasks_since_again = worker->again.first == NULL ? 0 : worker->tasks_since_again + n;
 		for (; worker->tasks_since_again >= AGAIN_PERIOD && worker->again.first != NULL; worker->tasks_since_again -= AGAIN_PERIOD)
 			run_apart(worker, list_take(&worker->again));
 		return n;

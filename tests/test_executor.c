@@ -11,6 +11,7 @@
 
 #include <hashloom/runtime.h>
 
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -194,7 +195,9 @@ static void test_executor_configuration(void **state)
 	(void)state;
 	assert_int_equal(cfg.workers, 0);
 	cfg.workers = RUNTIME_WORKERS_MAX + 1;
+	errno = 0;
 	assert_null(runtime_new_cfg(&cfg));
+	assert_int_equal(errno, EINVAL);
 	cfg.workers = UINT_MAX;
 	assert_null(runtime_new_cfg(&cfg));
 	runtime = runtime_new_cfg(NULL);
@@ -422,6 +425,60 @@ static void test_executor_S4_nobody_starves(void **state)
 		end(606);
 		free(others);
 	}
+}
+
+/* Also not what comes from outside, if the runtime is driven a few steps at a time. */
+static void test_executor_S4_nobody_starves_in_small_steps(void **state)
+{
+	static const size_t steps[] = { 1, 32, 61, 62 };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct actor busy, waits, other, in_turn;
+
+		begin(0);
+		hl_u32_store_relaxed(&is_enough, 0);
+		actor_init(&busy, act_until_enough, 1);
+		actor_init(&waits, act_wait, 2);
+		actor_init(&other, act_yield, 2);
+		actor_init(&in_turn, act_in_turn, 2);
+		spawn(&waits, NULL);
+		(void)runtime_run_ready(runtime, 1);
+		spawn(&busy, NULL);
+		(void)runtime_run_ready(runtime, steps[i]);
+		spawn(&other, NULL);
+		spawn(&in_turn, NULL);
+		wake(&waits);
+		for (unsigned turn = 0; turn < 1000; turn++)
+			(void)runtime_run_ready(runtime, steps[i]);
+		assert_int_equal(runtime_is_complete(&waits.task), 1);
+		assert_int_equal(runtime_is_complete(&other.task), 1);
+		assert_int_equal(runtime_is_complete(&in_turn.task), 1);
+		hl_u32_store_relaxed(&is_enough, 1);
+		runtime_join(&busy.task);
+		end(4);
+	}
+}
+
+/* What is polled in turn gets its share of the polls from when it comes, and does not make up for those before. */
+static void test_executor_S4_tasks_in_turn_do_not_catch_up(void **state)
+{
+	struct actor busy, in_turn;
+
+	(void)state;
+	begin(0);
+	hl_u32_store_relaxed(&is_enough, 0);
+	actor_init(&busy, act_until_enough, 1);
+	actor_init(&in_turn, act_until_enough, 0);
+	spawn(&busy, NULL);
+	(void)runtime_run_ready(runtime, 100000);
+	spawn(&in_turn, NULL);
+	(void)runtime_run_ready(runtime, 10000);
+	assert_in_range(in_turn.future.data.polls, 50, 500);
+	hl_u32_store_relaxed(&is_enough, 1);
+	runtime_join(&busy.task);
+	runtime_join(&in_turn.task);
+	end(2);
 }
 
 /* ---- chains and pauses -------------------------------------------------------------------------- */
@@ -897,6 +954,137 @@ static void test_executor_waits_and_joins_inside_of_a_task(void **state)
 	}
 }
 
+static enum future_state act_until_the_other_is_complete(struct future_context *context, struct actor_data *actor,
+							 struct future_notifier *notifier)
+{
+	(void)context;
+	(void)notifier;
+	return runtime_is_complete(&actor->others->task) ? FUTURE_STATE_COMPLETE : FUTURE_STATE_RUNNING;
+}
+
+static enum future_state wait_inside_for(struct actor *other)
+{
+	struct actor inner;
+
+	actor_init(&inner, act_until_the_other_is_complete, 0);
+	inner.future.data.others = other;
+	runtime_wait(runtime, FUTURE_AS_RUNNABLE(&inner.future));
+	return FUTURE_STATE_COMPLETE;
+}
+
+static enum future_state act_spawns_and_waits_inside(struct future_context *context, struct actor_data *actor,
+						     struct future_notifier *notifier)
+{
+	(void)context;
+	(void)notifier;
+	if (runtime_spawn(runtime, &actor->others->task, FUTURE_AS_RUNNABLE(&actor->others->future), NULL) != HASHLOOM_OK)
+		return FUTURE_STATE_RUNNING;
+	return wait_inside_for(actor->others);
+}
+
+/* The second worker comes to it, also if it goes to sleep at that moment. Otherwise this hangs. */
+static void test_executor_S4_a_task_waits_inside_for_what_it_spawned(void **state)
+{
+	(void)state;
+	begin(2);
+	for (unsigned turn = 0; turn < 500; turn++) {
+		struct actor parent, child;
+
+		actor_init(&parent, act_spawns_and_waits_inside, 0);
+		actor_init(&child, act_yield, 1);
+		parent.future.data.others = &child;
+		spawn(&parent, NULL);
+		runtime_join(&parent.task);
+		assert_done(&child, 1);
+	}
+	end(1000);
+}
+
+static hl_u32 phase;
+
+/* Polled in turn, then wakes itself once, and is complete. */
+static enum future_state act_yields_in_phase_1(struct future_context *context, struct actor_data *actor, struct future_notifier *notifier)
+{
+	(void)context;
+	(void)actor;
+	if (hl_u32_load_relaxed(&phase) == 0)
+		return FUTURE_STATE_RUNNING;
+	if (hl_u32_exchange_relaxed(&phase, 2) == 2)
+		return FUTURE_STATE_COMPLETE;
+	notifier->notifier_used = FUTURE_NOTIFIER_WAKER;
+	FUTURE_WAKER_WAKE(&notifier->waker);
+	return FUTURE_STATE_RUNNING;
+}
+
+static enum future_state act_waits_inside_in_phase_2(struct future_context *context, struct actor_data *actor,
+						     struct future_notifier *notifier)
+{
+	(void)context;
+	(void)notifier;
+	return hl_u32_load_relaxed(&phase) < 2 ? FUTURE_STATE_RUNNING : wait_inside_for(actor->others);
+}
+
+/* Two that are polled in turn: the second one waits inside of its poll for the first one, which has just gone into the queue. */
+static void test_executor_S4_a_task_in_turn_waits_inside_for_one_that_yields(void **state)
+{
+	(void)state;
+	for (unsigned turn = 0; turn < 20; turn++) {
+		struct actor first, second;
+
+		begin(2);
+		hl_u32_store_relaxed(&phase, 0);
+		actor_init(&first, act_yields_in_phase_1, 0);
+		actor_init(&second, act_waits_inside_in_phase_2, 0);
+		second.future.data.others = &first;
+		spawn(&first, NULL);
+		spawn(&second, NULL);
+		kit_sleep_us(2000);
+		hl_u32_store_relaxed(&phase, 1);
+		runtime_join(&second.task);
+		end(2);
+	}
+}
+
+/* ---- signals ------------------------------------------------------------------------------------ */
+
+static hl_u32 faults_seen;
+
+static void on_fault(int number)
+{
+	(void)number;
+	hl_u32_fetch_add_relaxed(&faults_seen, 1);
+}
+
+static enum future_state act_raises(struct future_context *context, struct actor_data *actor, struct future_notifier *notifier)
+{
+	(void)context;
+	(void)notifier;
+	(void)raise((int)actor->polls_needed);
+	return FUTURE_STATE_COMPLETE;
+}
+
+/* A worker's own faults come to the program's handlers; its other signals do not come to a worker. */
+static void test_executor_faults_of_workers_are_seen(void **state)
+{
+	static const int numbers[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGUSR1 };
+
+	(void)state;
+	hl_u32_store_relaxed(&faults_seen, 0);
+	begin(1);
+	for (unsigned i = 0; i < 5; i++) {
+		struct sigaction action = { .sa_handler = on_fault }, before;
+		struct actor actor;
+
+		assert_int_equal(sigaction(numbers[i], &action, &before), 0);
+		actor_init(&actor, act_raises, (unsigned)numbers[i]);
+		spawn(&actor, NULL);
+		runtime_join(&actor.task);
+		assert_int_equal(hl_u32_load_relaxed(&faults_seen), i < 4 ? i + 1 : 4);
+		assert_int_equal(sigaction(numbers[i], &before, NULL), 0);
+	}
+	end(5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -910,6 +1098,8 @@ int main(void)
 		cmocka_unit_test(test_executor_a_callback_spawns),
 		cmocka_unit_test(test_executor_1000_tasks_spawned_by_one),
 		cmocka_unit_test(test_executor_S4_nobody_starves),
+		cmocka_unit_test(test_executor_S4_nobody_starves_in_small_steps),
+		cmocka_unit_test(test_executor_S4_tasks_in_turn_do_not_catch_up),
 		cmocka_unit_test(test_executor_R2_a_chain_goes_on_at_once),
 		cmocka_unit_test(test_executor_R2_a_chain_that_went_on_is_polled_once_more),
 		cmocka_unit_test(test_executor_R7_progress_ends_the_pauses),
@@ -927,6 +1117,9 @@ int main(void)
 		cmocka_unit_test(test_executor_S2_wakes_from_a_timers_signal),
 #endif
 		cmocka_unit_test(test_executor_waits_and_joins_inside_of_a_task),
+		cmocka_unit_test(test_executor_S4_a_task_waits_inside_for_what_it_spawned),
+		cmocka_unit_test(test_executor_S4_a_task_in_turn_waits_inside_for_one_that_yields),
+		cmocka_unit_test(test_executor_faults_of_workers_are_seen),
 	};
 
 	return KIT_RUN(tests);

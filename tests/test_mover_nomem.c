@@ -158,6 +158,42 @@ static void test_threads_records_without_memory(void **state)
 	assert_nothing_left();
 }
 
+static void *complete_all(void *arg)
+{
+	struct vdm_operation_future *const futures = arg;
+
+	for (size_t i = 0; i < RECORDS_PER_BLOCK / 2; i++)
+		FUTURE_BUSY_POLL(&futures[i]);
+	return NULL;
+}
+
+/* V.4: without memory for more records, what another thread completes makes room for this one. */
+static void test_threads_records_come_back_from_other_threads(void **state)
+{
+	static struct vdm_operation_future futures[RECORDS_PER_BLOCK];
+	struct vdm_operation_future first;
+	static char byte;
+	pthread_t thread;
+
+	(void)state;
+	nomem_allow(NOMEM_UNLIMITED, NOMEM_UNLIMITED);
+	struct data_mover_threads *const mover = data_mover_threads_new(1, 8, FUTURE_NOTIFIER_NONE);
+	assert_non_null(mover);
+	struct vdm *const vdm = data_mover_threads_get_vdm(mover);
+
+	nomem_allow(1, NOMEM_UNLIMITED);
+	for (size_t i = 0; i < RECORDS_PER_BLOCK; i++)
+		futures[i] = vdm_memset(vdm, &byte, 1, 1, 0);
+	assert_int_equal(make_until_full(vdm, &first), 0);
+	nomem_allow(NOMEM_UNLIMITED, NOMEM_UNLIMITED);
+	assert_int_equal(pthread_create(&thread, NULL, complete_all, futures), 0);
+	pthread_join(thread, NULL);
+	nomem_allow(0, 0);
+	assert_int_equal(make_until_full(vdm, &first), RECORDS_PER_BLOCK / 2);
+	data_mover_threads_delete(mover);
+	assert_nothing_left();
+}
+
 #define TAKERS 3
 
 static struct {
@@ -258,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_threads_new_without_threads),
 		cmocka_unit_test(test_threads_default_without_memory_or_threads),
 		cmocka_unit_test(test_threads_records_without_memory),
+		cmocka_unit_test(test_threads_records_come_back_from_other_threads),
 		cmocka_unit_test(test_threads_a_record_belongs_to_one_operation),
 		cmocka_unit_test(test_sync_new_without_memory),
 	};
