@@ -17,7 +17,7 @@ struct part {
 };
 
 struct sum {
-	long sum;
+	long long sum;
 };
 
 FUTURE(sum_fut, struct part, struct sum);
@@ -43,7 +43,7 @@ int main(void)
 	static struct sum_fut sums[TASKS];
 	static struct runtime_task tasks[TASKS];
 	struct runtime_cfg cfg = runtime_cfg_default();
-	long total = 0;
+	long long total = 0;
 
 	for (int i = 0; i < NUMBERS; i++)
 		numbers[i] = i;
@@ -62,6 +62,6 @@ int main(void)
 		total += sums[i].output.sum;
 	}
 	runtime_delete(runtime);
-	printf("the sum of 0 to %d is %ld\n", NUMBERS - 1, total);
+	printf("the sum of 0 to %d is %lld\n", NUMBERS - 1, total);
 	return 0;
 }

@@ -25,7 +25,7 @@ jobs()
 {
 	local program name memory
 	programs | while read -r name program; do
-		echo "search-$name-sc $out/release/prove/$program --memory sc --schedules 5000 --seconds 45"
+		echo "search-$name-sc $out/release/prove/$program --memory sc --schedules 5000 --seconds 30 --whole"
 	done
 	programs | while read -r name program; do
 		for memory in tso relaxed; do

@@ -14,12 +14,25 @@ heading()
 	printf '\n## %s\n\n' "$1"
 }
 
-# The results of searches, one row each: scenario, memory, way, schedules, seconds, guarantees.
+# The results of searches, one row each: scenario, memory, threads, way, schedules, seconds, guarantees.
 searches() # PREFIX
 {
-	echo '| scenario | memory | schedules | of them distinct | seconds | shows |'
-	echo '|---|---|---|---|---|---|'
-	cat "$out"/logs/"$1"-* | sed -n 's/^\([^ ]*\)  *\(sc\|tso\|relaxed\)  *\(.*[^ ]\)  *\([0-9]*\) schedules  *\([0-9.]*\) s\(  (cut short)\)\{0,1\}  \(.*\)$/| \1 | \2 | \3\6 | \4 | \5 | \7 |/p'
+	echo '| scenario | memory | threads | schedules | of them distinct | seconds | shows |'
+	echo '|---|---|---|---|---|---|---|'
+	cat "$out"/logs/"$1"-* | sed -n 's/^\([^ ]*\)  *\(sc\|tso\|relaxed\)  *\([0-9]*\) threads  *\(.*[^ ]\)  *\([0-9]*\) schedules  *\([0-9.]*\) s\(  (cut short)\)\{0,1\}\(  (large)\)\{0,1\}  \(.*\)$/| \1 | \2 | \3 | \4\7\8 | \5 | \6 | \9 |/p'
+}
+
+# All schedules of two threads with up to three preemptions, and of three with two, were seen, but of scenarios that say that they are large.
+bounds()
+{
+	cat "$out"/logs/search-*-sc | awk '
+	$2 == "sc" && $4 == "threads" && $5 != "random" && !/  \(large\)  / {
+		searched++
+		bound = $5 == "all," ? $7 + 0 : -1
+		if (($3 == 2 && bound < 3) || ($3 == 3 && bound < 2))
+			print $1 " was searched with too few preemptions: " $0
+	}
+	END { if (searched == 0) print "no scenario was searched" }' >>"$faults"
 }
 
 # Every job has run, and ended as it should.
@@ -67,6 +80,7 @@ echo
 echo "$(git -C "$tree" describe --always --dirty 2>/dev/null), $(uname -m), $(nproc) cores, $(($2 / 60)) minutes."
 heading 'Schedules'
 searches search
+bounds
 heading 'Schedules that ThreadSanitizer watched'
 searches races
 heading 'Histories of threads'

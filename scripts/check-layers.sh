@@ -23,13 +23,13 @@ FIRST_LINE = base atomic alloc futex thread_stripe
 
 future:                FIRST_LINE
 
-backoff:               FIRST_LINE
+poller:                FIRST_LINE future
+backoff:               FIRST_LINE poller
 executor:              FIRST_LINE future runtime backoff thread
 runtime:               FIRST_LINE future backoff executor
 timers:                FIRST_LINE future lock thread
 combine:               base atomic future timers
 future_test:           FIRST_LINE future lock
-poller:                FIRST_LINE future
 thread:
 numa:
 vdm:                   FIRST_LINE future

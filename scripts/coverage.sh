@@ -20,7 +20,8 @@ cd "$(dirname "$0")/.."
 
 # A function pasted into its callers would have branches anew in each of them, and one that nobody calls would not be there
 # to be missed. Counters that threads share are counted right. What is compiled as C++ is not counted: its calls may throw, so
-# that its branches are others. The tests repeat as often as on an emulated machine, because they are about as slow.
+# that its branches are others. The scheduler's own test is left out: it wants to see the lines that inline functions are called
+# from. The tests repeat as often as on an emulated machine, because they are about as slow.
 flags='-O0 -g -Dalways_inline=unused -DKIT_EMULATED'
 counted='--coverage -fprofile-update=atomic -fkeep-static-functions -fkeep-inline-functions'
 cmake --preset coverage -B "$out/build" -DHASHLOOM_PROGRAM=OFF \
@@ -28,7 +29,7 @@ cmake --preset coverage -B "$out/build" -DHASHLOOM_PROGRAM=OFF \
 cmake --build "$out/build" --parallel "${JOBS:-1}" >>"$out/build.log" 2>&1 || { tail -n 30 "$out/build.log" && exit 1; }
 find "$out/build" -name '*.gcda' -exec rm {} +
 status=0
-ctest --test-dir "$out/build" --parallel "${JOBS:-1}" --output-on-failure "$@" >"$out/test.log" 2>&1 || status=1
+ctest --test-dir "$out/build" --parallel "${JOBS:-1}" --exclude-regex '^prove_scheduler$' --output-on-failure "$@" >"$out/test.log" 2>&1 || status=1
 tail -n 30 "$out/test.log"
 
 root=$PWD

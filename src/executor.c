@@ -483,10 +483,7 @@ static uint64_t run_round(struct worker *worker)
 		worker->backoff = (struct hl_backoff){ 0, 0, 0 };
 		return 0;
 	}
-	const uint64_t pause_ns = hl_backoff_pause_ns(&worker->backoff, n);
-	if (pause_ns == 0)
-		hl_relax();
-	return pause_ns;
+	return hl_backoff_pause_ns(&worker->backoff, n, hl_backoff_word(&worker->notifier));
 }
 
 /* Runs up to n_max tasks of the own queue, or until one that has ended may be the one that is joined. Returns how many. */

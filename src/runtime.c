@@ -98,6 +98,7 @@ struct session {
 	size_t futures_count;
 	size_t due_count;
 	size_t remaining;
+	const uint64_t *word; /* that the future polled last waits for, or NULL */
 	int first_round;
 	int progress;
 };
@@ -297,12 +298,10 @@ static void wait_for_waker(struct session *session)
 /* A round was fruitless. */
 static void pause_after_fruitless_round(struct hl_backoff *backoff, struct session *session)
 {
-	const uint64_t pause_ns = hl_backoff_pause_ns(backoff, session->due_count);
+	const uint64_t pause_ns = hl_backoff_pause_ns(backoff, session->due_count, session->word);
 
-	if (pause_ns == 0) {
-		hl_relax();
+	if (pause_ns == 0)
 		return;
-	}
 	sleep_until_woken(session, pause_ns);
 	hl_backoff_awake(backoff);
 }
@@ -355,6 +354,7 @@ static void poll_index(struct session *session, size_t index)
 					    .padding = 0 };
 	const enum future_state state = future_poll(future, &notifier);
 
+	session->word = hl_backoff_word(&notifier);
 	if (state == FUTURE_STATE_COMPLETE) {
 		finish(session, index);
 	} else if (future->context.padding & HL_FUTURE_WENT_ON) {

@@ -259,6 +259,7 @@ static void test_map_new_takes_capacities_from_1_to_3_billion(void **state)
 	struct kit_allocator allocator;
 
 	(void)state;
+	KIT_SKIP_WITH_SMALL_ADDRESSES();
 	for (size_t i = 0; i < KIT_COUNT(cases); i++) {
 		kit_allocator_init(&allocator);
 		kit_allocator_fail(&allocator, 1, UINT64_MAX);
@@ -307,6 +308,7 @@ static void test_map_new_takes_the_memory_that_the_header_says(void **state)
 	struct kit_allocator allocator;
 
 	(void)state;
+	KIT_SKIP_WITH_SMALL_ADDRESSES();
 	kit_allocator_init(&allocator);
 	for (size_t capacity = 1000; capacity <= 100000; capacity *= 10) {
 		struct async_hash_map *const map = async_hash_map_new_with_allocator(capacity, &allocator.hooks);

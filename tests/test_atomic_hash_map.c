@@ -115,6 +115,7 @@ static void test_map_create_with_the_largest_value_asks_for_memory(void **state)
 	struct atomic_hash_map *map = NULL;
 
 	(void)state;
+	KIT_SKIP_WITH_SMALL_ADDRESSES();
 	kit_allocator_init(&memory);
 	kit_allocator_fail(&memory, 1, KIT_NO_FAILURE);
 	assert_int_equal(atomic_hash_map_create(1, &config, &map), HASHLOOM_ERROR_NO_MEMORY);

@@ -591,6 +591,35 @@ static void test_executor_R7_progress_ends_the_pauses(void **state)
 	end_cancelled(&slow, 2);
 }
 
+/* Completes when it was written, or at the ten-thousandth poll. */
+static uint64_t word;
+
+static enum future_state act_names_a_word(struct future_context *context, struct actor_data *actor, struct future_notifier *notifier)
+{
+	(void)context;
+	notifier->poller.ptr_to_monitor = &word;
+	notifier->notifier_used = FUTURE_NOTIFIER_POLLER;
+	return __atomic_load_n(&word, __ATOMIC_ACQUIRE) != 0 || actor->polls >= 10000 ? FUTURE_STATE_COMPLETE : FUTURE_STATE_RUNNING;
+}
+
+/* R.7: without a look at the word it would be polled 4096 times before the first pause. */
+static void test_executor_R7_a_word_is_looked_at_instead_of_polls(void **state)
+{
+	struct actor actor;
+
+	(void)state;
+	begin(0);
+	actor_init(&actor, act_names_a_word, 0);
+	spawn(&actor, NULL);
+	const size_t polls = runtime_run_ready(runtime, SIZE_MAX);
+	assert_in_range(polls, 2, 1000);
+	assert_in_range(runtime_timeout_ns(runtime), 1, UINT64_MAX - 1);
+	__atomic_store_n(&word, 1, __ATOMIC_RELEASE);
+	assert_int_equal(runtime_run_ready(runtime, SIZE_MAX), 1);
+	assert_int_equal(runtime_is_complete(&actor.task), 1);
+	end(1);
+}
+
 /* ---- inside of an event loop -------------------------------------------------------------------- */
 
 static void test_executor_fd_needs_a_runtime_without_workers(void **state)
@@ -1103,6 +1132,7 @@ int main(void)
 		cmocka_unit_test(test_executor_R2_a_chain_goes_on_at_once),
 		cmocka_unit_test(test_executor_R2_a_chain_that_went_on_is_polled_once_more),
 		cmocka_unit_test(test_executor_R7_progress_ends_the_pauses),
+		cmocka_unit_test(test_executor_R7_a_word_is_looked_at_instead_of_polls),
 		cmocka_unit_test(test_executor_fd_needs_a_runtime_without_workers),
 		cmocka_unit_test(test_executor_fd_tells_what_is_ready),
 		cmocka_unit_test(test_executor_fd_tells_what_a_join_leaves),

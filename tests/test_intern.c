@@ -465,6 +465,7 @@ static void test_intern_wrong_arguments(void **state)
 	int results[3];
 
 	(void)state;
+	KIT_SKIP_WITH_SMALL_ADDRESSES();
 	for (size_t i = 0; i < KIT_COUNT(wrong); i++) {
 		assert_int_equal(hashloom_intern_create(&wrong[i], &intern), HASHLOOM_ERROR_INVALID_ARGUMENT);
 		assert_ptr_equal(intern, &intern);

@@ -31,6 +31,13 @@
 
 #define KIT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The test counts with sizes that a 32-bit machine cannot name. */
+#define KIT_SKIP_WITH_SMALL_ADDRESSES()            \
+	do {                                       \
+		if (sizeof(void *) < sizeof(uint64_t)) \
+			skip();                    \
+	} while (0)
+
 /* A test that hangs is killed, with its name as the last line of the output. */
 #ifdef KIT_EMULATED
 #define KIT_HANG_S 1000

@@ -986,6 +986,41 @@ static void test_R7_sleeps_while_polling_in_turn(void **state)
 	assert_sleeps(500, 100);
 }
 
+struct word_wait {
+	uint64_t begin_ns;
+	uint64_t *word;
+};
+
+/* Completes when 20 ms have passed; the word, if there is one, tells nothing. */
+static enum future_state act_names_a_word(struct actor_data *actor, struct future_notifier *notifier)
+{
+	struct word_wait *const wait = actor->arg;
+
+	if (actor->polls == 1)
+		wait->begin_ns = kit_clock_ns(CLOCK_MONOTONIC);
+	notifier->poller.ptr_to_monitor = wait->word;
+	notifier->notifier_used = FUTURE_NOTIFIER_POLLER;
+	return kit_clock_ns(CLOCK_MONOTONIC) - wait->begin_ns > 20000000 ? FUTURE_STATE_COMPLETE : FUTURE_STATE_RUNNING;
+}
+
+/* Without a look at the word 4096 polls come first; with it, fewer than a hundred, and then pauses. */
+static void test_R7_a_word_is_looked_at_instead_of_polls(void **state)
+{
+	static uint64_t word;
+	uint64_t *const words[] = {&word, NULL};
+
+	(void)state;
+	for (size_t i = 0; i < KIT_COUNT(words); i++) {
+		struct stage stage = stage_new(1, act_names_a_word, 1);
+		struct word_wait wait = {0, words[i]};
+
+		stage.actors[0].data.arg = &wait;
+		stage_wait(&stage);
+		assert_true(words[i] == NULL || stage.actors[0].data.polls < 1000);
+		stage_delete(&stage);
+	}
+}
+
 /* ---- notifiers ------------------------------------------------------------------------------- */
 
 /* Checks what it is given, and leaves everything different. */
@@ -1470,6 +1505,7 @@ int main(void)
 		cmocka_unit_test(test_R6_a_complete_future_is_not_polled_again),
 		cmocka_unit_test(test_R7_sleeps_while_wakers_are_awaited),
 		cmocka_unit_test(test_R7_sleeps_while_polling_in_turn),
+		cmocka_unit_test(test_R7_a_word_is_looked_at_instead_of_polls),
 		cmocka_unit_test(test_notifier_is_fresh_at_each_poll),
 		cmocka_unit_test(test_idle_futures_are_polled_again),
 		cmocka_unit_test(test_poller_futures_complete),

@@ -8,6 +8,8 @@
  * (AMD), WFE (aarch64), or looking again and again with pauses. The core sleeps lightly, nobody has to wake it, and
  * it goes on some tens of nanoseconds after the word was written.
  *
+ * A runtime does so by itself, for a while, for a future that is the only one it polls (R.7); this is for programs that poll themselves.
+ *
  * When not to use it: for long waits. The core stays busy as far as the operating system can see; a waker and a futex cost a few
  * microseconds and no core.
  *

@@ -37,7 +37,8 @@
  *        other wakes of the same slot until it goes on).
  *   R.7  With nothing due the thread sleeps on a futex until it is woken. Futures without a waker are
  *        looked at after at most 1/4 of the time that passed without progress, and at most 5 ms
- *        (longer only if looking at all of them takes longer than 1/256 of that).
+ *        (longer only if looking at all of them takes longer than 1/256 of that). While one that is polled alone names a word
+ *        (FUTURE_NOTIFIER_POLLER), that is waited for, for about a microsecond a poll (poller.h).
  *
  * and of spawned tasks
  *   S.1  A task's future is polled by one thread at a time, not always by the same; what one poll did is visible to the next. R.1, R.2 and R.7 hold.

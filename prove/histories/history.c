@@ -61,6 +61,10 @@ void history_log_init(struct history_log *log, struct history_clock *clock, stru
 
 struct history_operation *history_begin(struct history_log *log, enum history_kind kind, uint64_t key, uint64_t argument)
 {
+#if defined(HASHLOOM_SCHEDULED)
+	if (log->count > 0)
+		schedule_between();
+#endif
 	assert(log->count < log->capacity);
 	struct history_operation *const operation = &log->operations[log->count++];
 

@@ -60,7 +60,7 @@ struct program {
 	const char *name;
 	const char *shows;
 	const char *pitfalls;
-	unsigned bound, bound_weak;
+	unsigned bound, bound_weak, is_large;
 	size_t capacity;
 	enum mover_kind mover;
 	unsigned flags;
@@ -481,9 +481,9 @@ static const struct program programs[] = {
 	  .tasks = { { { PUT, B }, { GET, B } }, { { REMOVE, A }, { PUT, B } } } },
 	{ .name = "last-place-for-two-homes", .shows = "M.5 count", .pitfalls = "4 5", .bound = 4, .bound_weak = 1, .capacity = 13,
 	  .flags = MAY_BE_FULL, .before = { { FILL, 12 } }, .tasks = { { { PUT, A } }, { { PUT, FAR_HOME } } } },
-	{ .name = "any-two-steps", .shows = "M.1 M.3 M.4 M.5", .pitfalls = "32", .bound = 2, .capacity = 1, .flags = ANY_STEPS | MAY_BE_FULL,
+	{ .name = "any-two-steps", .shows = "M.1 M.3 M.4 M.5", .pitfalls = "32", .bound = 3, .capacity = 1, .flags = ANY_STEPS | MAY_BE_FULL,
 	  .before = { { PUT, A } }, .tasks = { { { PUT, A } }, { { PUT, A } } } },
-	{ .name = "any-two-steps-of-three", .shows = "M.1 M.3 M.4 M.5", .pitfalls = "32", .bound = 0, .capacity = 2, .flags = ANY_STEPS | MAY_BE_FULL,
+	{ .name = "any-two-steps-of-three", .shows = "M.1 M.3 M.4 M.5", .pitfalls = "32", .bound = 0, .is_large = 1, .capacity = 2, .flags = ANY_STEPS | MAY_BE_FULL,
 	  .before = { { PUT, A } }, .tasks = { { { PUT, A } }, { { PUT, A } }, { { PUT, A } } } },
 	{ .name = "news", .shows = "M.7", .pitfalls = "7", .bound = 5, .bound_weak = 3, .capacity = 2, .flags = NEWS,
 	  .tasks = { { { PUT, A } }, { { GET, A } } } },
@@ -491,23 +491,23 @@ static const struct program programs[] = {
 	  .before = { { PUT, A } }, .tasks = { { { REMOVE, A }, { PUT, A } }, { { GET, A } } } },
 	{ .name = "no-memory", .shows = "M.6", .pitfalls = "8 26", .bound = 3, .bound_weak = 1, .capacity = 2, .flags = NO_MEMORY,
 	  .tasks = { { { PUT, A } }, { { PUT, A }, { GET, A } } } },
-	{ .name = "threads.put-get-remove", .shows = "M.2 M.3 M.4", .pitfalls = "31 32", .bound = 1, .bound_weak = 1, .capacity = 2, .mover = THREADS,
+	{ .name = "threads.put-get-remove", .shows = "M.2 M.3 M.4", .pitfalls = "31 32", .bound = 2, .bound_weak = 1, .capacity = 2, .mover = THREADS,
 	  .before = { { PUT, A } }, .tasks = { { { REMOVE, A }, { PUT, A } }, { { GET, A } } } },
-	{ .name = "threads.put-put", .shows = "M.1 M.2", .pitfalls = "32", .bound = 1, .bound_weak = 1, .capacity = 1, .mover = THREADS,
+	{ .name = "threads.put-put", .shows = "M.1 M.2", .pitfalls = "32", .bound = 2, .bound_weak = 1, .capacity = 1, .mover = THREADS,
 	  .tasks = { { { PUT, A } }, { { PUT, A } } } },
-	{ .name = "sim.get-remove-put", .shows = "M.2 M.3 M.4", .pitfalls = "31 32", .bound = 1, .capacity = 2, .mover = SIM,
+	{ .name = "sim.get-remove-put", .shows = "M.2 M.3 M.4", .pitfalls = "31 32", .bound = 2, .capacity = 2, .mover = SIM,
 	  .before = { { PUT, A } }, .tasks = { { { GET, A } }, { { REMOVE, A }, { PUT, A } } } },
-	{ .name = "sim.put-put", .shows = "M.1 M.2", .pitfalls = "32", .bound = 1, .capacity = 1, .mover = SIM,
+	{ .name = "sim.put-put", .shows = "M.1 M.2", .pitfalls = "32", .bound = 1, .is_large = 1, .capacity = 1, .mover = SIM,
 	  .tasks = { { { PUT, A } }, { { PUT, A } } } },
-	{ .name = "threads.cancelled-get-remove-put", .shows = "M.8 M.3 M.4", .pitfalls = "31", .bound = 1, .bound_weak = 1, .capacity = 2,
+	{ .name = "threads.cancelled-get-remove-put", .shows = "M.8 M.3 M.4", .pitfalls = "31", .bound = 1, .is_large = 1, .bound_weak = 1, .capacity = 2,
 	  .mover = THREADS, .before = { { PUT, A } }, .tasks = { { { CANCEL_GET, A } }, { { REMOVE, A }, { PUT, A } } } },
-	{ .name = "threads.cancelled-put-put", .shows = "M.8 M.1 M.2", .pitfalls = "31 32", .bound = 1, .bound_weak = 1, .capacity = 2,
+	{ .name = "threads.cancelled-put-put", .shows = "M.8 M.1 M.2", .pitfalls = "31 32", .bound = 1, .is_large = 1, .bound_weak = 1, .capacity = 2,
 	  .mover = THREADS, .tasks = { { { CANCEL_PUT, A }, { GET, A } }, { { PUT, A } } } },
-	{ .name = "sim.cancelled-get-remove-put", .shows = "M.8 M.3 M.4", .pitfalls = "31", .bound = 1, .capacity = 2, .mover = SIM,
+	{ .name = "sim.cancelled-get-remove-put", .shows = "M.8 M.3 M.4", .pitfalls = "31", .bound = 1, .is_large = 1, .capacity = 2, .mover = SIM,
 	  .flags = FAILURES, .before = { { PUT, A } }, .tasks = { { { CANCEL_GET, A } }, { { CANCEL_REMOVE, A }, { PUT, A } } } },
-	{ .name = "sim.cancelled-put-put", .shows = "M.8 M.1 M.2", .pitfalls = "31 32", .bound = 1, .capacity = 1, .mover = SIM,
+	{ .name = "sim.cancelled-put-put", .shows = "M.8 M.1 M.2", .pitfalls = "31 32", .bound = 1, .is_large = 1, .capacity = 1, .mover = SIM,
 	  .flags = FAILURES | MAY_BE_FULL, .tasks = { { { CANCEL_PUT, A } }, { { PUT, A }, { CANCEL_PUT, B } } } },
-	{ .name = "sim.failures", .shows = "M.6 M.3", .pitfalls = "8 31", .bound = 1, .capacity = 2, .mover = SIM, .flags = FAILURES,
+	{ .name = "sim.failures", .shows = "M.6 M.3", .pitfalls = "8 31", .bound = 1, .is_large = 1, .capacity = 2, .mover = SIM, .flags = FAILURES,
 	  .before = { { PUT, A } }, .tasks = { { { GET, A }, { PUT, B } }, { { REMOVE, A }, { PUT, A } } } },
 };
 
@@ -530,6 +530,7 @@ int main(int argc, char **argv)
 							   .tasks = tasks,
 							   .bound = program->bound,
 							   .bound_weak = program->bound_weak,
+							   .is_large = program->is_large,
 							   .setup = setup,
 							   .run = run,
 							   .check = check };

@@ -153,6 +153,7 @@ void hl_schedule_free(void *address)
 	if (block == NULL || memory + block->offset != (char *)address || block->is_free)
 		schedule_fail(__FILE__, __LINE__, "free of %p, which is not the beginning of a block", address);
 	block->is_free = 1;
+	scheduler_frees(address, block->size);
 	memset(address, 0x5a, block->size); /* a write: a race with who still reads */
 	poison(address, block->size);
 }

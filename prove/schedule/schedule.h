@@ -28,8 +28,9 @@
  * Ways of choosing schedules
  *   exhaustive  all schedules with at most `bound` preemptions (switches away from a task that could go on; others are free), first
  *               those with 0, then 1 ... (iterative context bounding, Musuvathi and Qadeer, PLDI 2007). A switch is tried only before
- *               operations on words that two tasks use and one writes: the others commute. The words are learned on the way; when
- *               another one turns up, the search begins anew. A failure prints what --replay, or --seed, takes to have it again.
+ *               writes of words that another task uses, and reads of those that another one writes: the others commute. Who uses what is
+ *               learned on the way; when more turns up, the search begins anew. A failure prints what --replay, or --seed, takes to have
+ *               it again.
  *   random      switches at random places, or by priorities that change at few random steps (probabilistic concurrency testing,
  *               Burckhardt et al., ASPLOS 2010), by turns. A seed names the schedule.
  *
@@ -63,6 +64,7 @@ struct schedule_scenario {
 	unsigned tasks;
 	unsigned bound;	     /* of preemptions, that `prove` searches exhaustively */
 	unsigned bound_weak; /* the same with tso and relaxed; 0: only random schedules there */
+	unsigned is_large;   /* 1: to search it with 3 preemptions (of two threads; of three: 2) would take too long */
 	unsigned weak_off;   /* 1: only sc, because the scenario waits for others in a way that weak memory does not suit */
 	unsigned random_only; /* 1: no exhaustive search, and many more random schedules: for scenarios that schedule_choose() a lot */
 	const void *argument; /* for scenarios that share functions */
@@ -97,6 +99,12 @@ __attribute__((format(printf, 1, 2))) void schedule_note(const char *format, ...
 
 /* Names an allocated block in the printed schedule; `name` is a literal. In setup or later. */
 void schedule_name(const void *memory, const char *name);
+
+/*
+ * A switch point that is no access, between two operations of a task: what others do here comes after the first and before the second, of which
+ * histories (and real time) know, but the words that they access may not.
+ */
+void schedule_between(void);
 
 /* A counter that grows with each call: the clock of histories. No switch point. */
 uint64_t schedule_clock(void);

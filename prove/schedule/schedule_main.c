@@ -23,6 +23,7 @@ static const char usage[] =
 	"  --random         --schedules N (default 2000) from --seed S (default 1) on\n"
 	"  --replay CHOICES the schedule that a failure has printed\n"
 	"  --seconds N      ends a search of one scenario after so long; says so\n"
+	"  --whole          --seconds is for those only that are large\n"
 	"  --quick          a bound less by one, few seconds, 500 random schedules: what `make test` does\n"
 	"  --weaken         makes each atomic operation relaxed in turn, and says whether a schedule fails\n"
 	"Status: 0, 1: a schedule failed (--weaken: the scenarios fail as they are), 2: bad arguments.\n";
@@ -31,7 +32,7 @@ static struct {
 	const char *scenario;
 	const char *replay;
 	int models; /* bits */
-	int exhaustive, random, quick, weaken, help;
+	int exhaustive, random, quick, weaken, whole, help;
 	int bound; /* -1: the scenario's */
 	unsigned long long schedules, seed;
 	double seconds; /* 0: no limit */
@@ -47,17 +48,19 @@ static double seconds_now(void)
 
 /* ---- searches -------------------------------------------------------------------------------------------- */
 
-static int is_in_time(double begin)
+static int is_in_time(const struct schedule_scenario *scenario, double begin)
 {
-	return options.seconds <= 0 || (strategy_schedules() & 15) != 0 || seconds_now() - begin < options.seconds;
+	if (options.seconds <= 0 || (options.whole && !scenario->is_large))
+		return 1;
+	return (strategy_schedules() & 15) != 0 || seconds_now() - begin < options.seconds;
 }
 
 static void print_result(const struct schedule_scenario *scenario, enum memory_model model, const char *how, int is_cut,
 			 double begin)
 {
-	printf("%-36s %-8s %-20s %9llu schedules  %7.2f s%s  %s\n", scenario->name, weak_names[model], how,
-	       (unsigned long long)strategy_distinct(), seconds_now() - begin, is_cut ? "  (cut short)" : "",
-	       scenario->shows);
+	printf("%-36s %-8s %u threads  %-27s %9llu schedules  %7.2f s%s%s  %s\n", scenario->name, weak_names[model], scheduler_threads(),
+	       how, (unsigned long long)strategy_distinct(), seconds_now() - begin, is_cut ? "  (cut short)" : "",
+	       scenario->is_large ? "  (large)" : "", scenario->shows);
 	fflush(stdout);
 }
 
@@ -69,14 +72,19 @@ static void search_exhaustively(const struct schedule_scenario *scenario, enum m
 
 	strategy_begin_exhaustive(bound);
 	while (strategy_next()) {
-		is_cut = !is_in_time(begin);
+		is_cut = !is_in_time(scenario, begin);
 		if (is_cut)
 			break;
 		scheduler_run(scenario, model);
 	}
 	if (scenario->after != NULL)
 		scenario->after(model, !is_cut && options.bound < 0);
-	snprintf(how, sizeof(how), is_cut ? "not all, bound %u" : "all, bound %u", is_cut ? strategy_bound() : bound);
+	if (!is_cut)
+		snprintf(how, sizeof(how), "all, bound %u", bound);
+	else if (strategy_bound() > 0)
+		snprintf(how, sizeof(how), "all, bound %u, more in part", strategy_bound() - 1);
+	else
+		snprintf(how, sizeof(how), "in part");
 	print_result(scenario, model, how, is_cut, begin);
 }
 
@@ -90,7 +98,7 @@ static void search_randomly(const struct schedule_scenario *scenario, enum memor
 	strategy_begin_random(options.seed);
 	while (strategy_schedules() < schedules && !is_cut && strategy_next()) {
 		scheduler_run(scenario, model);
-		is_cut = !is_in_time(begin);
+		is_cut = !is_in_time(scenario, begin);
 	}
 	(void)strategy_next();
 	if (scenario->after != NULL)
@@ -100,8 +108,10 @@ static void search_randomly(const struct schedule_scenario *scenario, enum memor
 
 static void replay(const struct schedule_scenario *scenario, enum memory_model model)
 {
-	if (strategy_begin_replay(options.replay) != 0)
-		schedule_fail(__FILE__, __LINE__, "what is to be replayed is not a list of choices");
+	if (strategy_begin_replay(options.replay) != 0) {
+		fprintf(stderr, "what is to be replayed is not a list of choices: %s\n", options.replay);
+		exit(2);
+	}
 	while (strategy_next())
 		scheduler_run(scenario, model);
 }
@@ -253,7 +263,7 @@ static int parse_models(const char *text)
 	return 0;
 }
 
-enum { LIST = 1, SCENARIO, MEMORY, EXHAUSTIVE, RANDOM, BOUND, SCHEDULES, SEED, SECONDS, QUICK, WEAKEN, REPLAY, HELP };
+enum { LIST = 1, SCENARIO, MEMORY, EXHAUSTIVE, RANDOM, BOUND, SCHEDULES, SEED, SECONDS, QUICK, WEAKEN, WHOLE, REPLAY, HELP };
 
 /* -1: this is no number. */
 static double parse_number(const char *text)
@@ -302,8 +312,9 @@ static int parse(int argc, char **argv, int *wants_list)
 					       { "random", 0, NULL, RANDOM },	    { "bound", 1, NULL, BOUND },
 					       { "schedules", 1, NULL, SCHEDULES }, { "seed", 1, NULL, SEED },
 					       { "seconds", 1, NULL, SECONDS },	    { "quick", 0, NULL, QUICK },
-					       { "weaken", 0, NULL, WEAKEN },	    { "replay", 1, NULL, REPLAY },
-					       { "help", 0, NULL, HELP },	    { NULL, 0, NULL, 0 } };
+					       { "weaken", 0, NULL, WEAKEN },	    { "whole", 0, NULL, WHOLE },
+					       { "replay", 1, NULL, REPLAY },	    { "help", 0, NULL, HELP },
+					       { NULL, 0, NULL, 0 } };
 	int option, error = 0;
 
 	while (error == 0 && (option = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -321,6 +332,7 @@ static int parse(int argc, char **argv, int *wants_list)
 		case SECONDS: error = parse_seconds(optarg); break;
 		case QUICK: options.quick = 1; break;
 		case WEAKEN: options.weaken = 1; break;
+		case WHOLE: options.whole = 1; break;
 		default: error = 2; break;
 		}
 	}

@@ -26,6 +26,7 @@
 #include "scheduler.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,7 +40,9 @@
 enum task_state { NONE, READY, YIELDED, BLOCKED, DONE };
 
 struct task {
-	ucontext_t context;
+	ucontext_t context; /* at its first step, or always where a sanitizer follows the switches */
+	jmp_buf place;	    /* afterwards: to go there takes no system call */
+	int has_place;
 	char *stack;
 	size_t stack_size;
 	void *fake_stack; /* AddressSanitizer's */
@@ -60,6 +63,7 @@ static struct {
 	const struct schedule_scenario *scenario;
 	struct task tasks[TASKS_MAX];
 	unsigned current;
+	unsigned begun; /* tasks, a bit each */
 	unsigned threads_count;
 	int shares_stripes;
 	int is_running; /* not in setup */
@@ -102,12 +106,34 @@ static void tsan_release(void *address)
 
 /* ---- switching ------------------------------------------------------------------------------------------- */
 
+static void switch_stacks(struct task *from, struct task *to)
+{
+	if (__sanitizer_start_switch_fiber != NULL || __tsan_switch_to_fiber != NULL) {
+		swapcontext(&from->context, &to->context);
+		return;
+	}
+	from->has_place = 1;
+	if (_setjmp(from->place) != 0)
+		return;
+	if (to->has_place)
+		_longjmp(to->place, 1);
+	setcontext(&to->context);
+}
+
+/* The numbers of those that have begun, in order: for (i = first_begun(0); i < TASKS_MAX; i = first_begun(i + 1)) */
+static unsigned first_begun(unsigned from)
+{
+	const unsigned left = s.begun >> from;
+
+	return left == 0 ? TASKS_MAX : from + (unsigned)__builtin_ctz(left);
+}
+
 static void switch_to(unsigned to)
 {
 	struct task *const from_task = &s.tasks[s.current];
 	struct task *const to_task = &s.tasks[to];
 
-	for (unsigned i = 0; i < TASKS_MAX; i++) {
+	for (unsigned i = first_begun(0); i < TASKS_MAX; i = first_begun(i + 1)) {
 		s.tasks[i].idle &= ~(1U << to);
 		s.tasks[i].ahead &= ~(1U << to);
 	}
@@ -118,7 +144,7 @@ static void switch_to(unsigned to)
 		__sanitizer_start_switch_fiber(&from_task->fake_stack, to_task->stack, to_task->stack_size);
 	if (__tsan_switch_to_fiber != NULL)
 		__tsan_switch_to_fiber(to_task->fiber, TSAN_SWITCH_NO_SYNC);
-	swapcontext(&from_task->context, &to_task->context);
+	switch_stacks(from_task, to_task);
 	if (__sanitizer_finish_switch_fiber != NULL)
 		__sanitizer_finish_switch_fiber(from_task->fake_stack, NULL, NULL);
 }
@@ -140,7 +166,7 @@ static unsigned with_reason(unsigned among)
 {
 	unsigned result = 0;
 
-	for (unsigned i = 0; i < TASKS_MAX; i++)
+	for (unsigned i = first_begun(0); i < TASKS_MAX; i = first_begun(i + 1))
 		if (among >> i & 1 && has_reason(&s.tasks[i]))
 			result |= 1U << i;
 	return result;
@@ -162,7 +188,7 @@ static unsigned candidates(unsigned list[TASKS_MAX])
 
 	if (can_go_on(&s.tasks[s.current]))
 		list[n++] = s.current;
-	for (unsigned i = 0; i < TASKS_MAX; i++)
+	for (unsigned i = first_begun(0); i < TASKS_MAX; i = first_begun(i + 1))
 		if (i != s.current && can_go_on(&s.tasks[i]))
 			list[n++] = i;
 	return n;
@@ -173,7 +199,7 @@ static uint64_t next_deadline(void)
 {
 	uint64_t next = 0;
 
-	for (unsigned i = 0; i < TASKS_MAX; i++) {
+	for (unsigned i = first_begun(0); i < TASKS_MAX; i = first_begun(i + 1)) {
 		const struct task *const task = &s.tasks[i];
 
 		if (task->state == BLOCKED && task->deadline_ns > 0 && (next == 0 || task->deadline_ns < next))
@@ -189,7 +215,7 @@ static void let_somebody_go_on(void)
 	const int have_seen_all = s.changes_seen == s.changes;
 	unsigned yielded = 0;
 
-	for (unsigned i = 0; i < TASKS_MAX; i++) {
+	for (unsigned i = first_begun(0); i < TASKS_MAX; i = first_begun(i + 1)) {
 		if (s.tasks[i].state != YIELDED)
 			continue;
 		wake(&s.tasks[i]);
@@ -299,7 +325,7 @@ static void unblock(const void *what, unsigned most)
 		unsigned list[TASKS_MAX];
 		unsigned n = 0;
 
-		for (unsigned i = 0; i < TASKS_MAX; i++)
+		for (unsigned i = first_begun(0); i < TASKS_MAX; i = first_begun(i + 1))
 			if (s.tasks[i].state == BLOCKED && s.tasks[i].waits_for == what)
 				list[n++] = i;
 		if (n == 0)
@@ -395,6 +421,7 @@ static void begin_task(unsigned number, void *(*run)(void *), void *arg)
 	task->run = run;
 	task->arg = arg;
 	task->picked_among = 1;
+	s.begun |= 1U << number;
 	tsan_release(task);
 	weak_drain(s.current);
 	weak_inherit(number, s.current);
@@ -472,6 +499,7 @@ void scheduler_run(const struct schedule_scenario *scenario, enum memory_model m
 		s.tasks[i].idle = s.tasks[i].ahead = 0;
 	}
 	s.tasks[MAIN_TASK].state = READY;
+	s.begun = 1U << MAIN_TASK;
 	strategy_begin_schedule();
 	s.steps = 0;
 	trace_begin_schedule();
@@ -498,6 +526,23 @@ void scheduler_run(const struct schedule_scenario *scenario, enum memory_model m
 int scheduler_sees_races(void)
 {
 	return __tsan_create_fiber != NULL;
+}
+
+unsigned scheduler_threads(void)
+{
+	return s.scenario->tasks + s.threads_count;
+}
+
+void scheduler_frees(const void *memory, size_t n)
+{
+	const uintptr_t begin = (uintptr_t)memory;
+
+	for (unsigned i = first_begun(0); i < MAIN_TASK && s.is_running; i = first_begun(i + 1)) {
+		if (i == s.current || s.tasks[i].state == NONE || s.tasks[i].state == DONE)
+			continue;
+		strategy_frees(begin, begin + n, s.current);
+		return;
+	}
 }
 
 uint64_t scheduler_steps(void)
@@ -922,6 +967,12 @@ void schedule_step(void)
 	static const uint64_t word;
 
 	step(&word, 1);
+}
+
+void schedule_between(void)
+{
+	if (s.is_running && strategy_is_step())
+		switch_point();
 }
 
 void schedule_wait_while(hl_u32 *word, uint32_t value)

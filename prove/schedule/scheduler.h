@@ -29,6 +29,12 @@ void scheduler_run(const struct schedule_scenario *scenario, enum memory_model m
 /* Whether ThreadSanitizer watches. */
 int scheduler_sees_races(void);
 
+/* The scenario's tasks and the threads that the library has started, in the schedule that was run last. */
+unsigned scheduler_threads(void);
+
+/* The current task frees a block: others may be about to access it. */
+void scheduler_frees(const void *memory, size_t n);
+
 uint64_t scheduler_steps(void);
 unsigned scheduler_task(void);
 
@@ -62,8 +68,12 @@ int strategy_next(void);
 /* Before each schedule. */
 void strategy_begin_schedule(void);
 
-/* Whether tasks are to be switched before this operation; learns which words are shared. */
+/* Whether tasks may be switched here, at all; before this operation: learns which words are shared. */
+int strategy_is_step(void);
 int strategy_is_switch_point(uintptr_t granule, unsigned task, int is_write);
+
+/* The task frees the bytes from begin to end: as if it wrote the words there that are known. */
+void strategy_frees(uintptr_t begin, uintptr_t end, unsigned task);
 
 /* One of candidates[0 .. n - 1]; the first one costs nothing if `costs`. */
 unsigned strategy_pick_task(const unsigned *candidates, unsigned n, int costs);

@@ -50,6 +50,7 @@ static unsigned spent;
 static uint32_t questions; /* of this schedule, so far */
 
 static struct word words[WORDS_SIZE];
+static uint16_t known[WORDS_SIZE]; /* where in the table they are */
 static size_t words_count;
 static int has_learned; /* another word was found to be shared: the search begins anew */
 static unsigned learning_left;
@@ -399,6 +400,7 @@ static struct word *word_at(uintptr_t granule)
 	while (words[at].granule != 0 && words[at].granule != granule)
 		at = (at + 1) % WORDS_SIZE;
 	if (words[at].granule == 0) {
+		known[words_count] = (uint16_t)at;
 		if (++words_count == WORDS_SIZE)
 			schedule_fail(__FILE__, __LINE__, "more than %d words", WORDS_SIZE);
 		words[at].granule = granule;
@@ -411,19 +413,40 @@ static int is_shared(const struct word *word)
 	return word->writers != 0 && (word->readers & (word->readers - 1)) != 0;
 }
 
-int strategy_is_switch_point(uintptr_t granule, unsigned task, int is_write)
+static void learn_access(struct word *word, unsigned task, int is_write)
 {
-	questions++;
-	if (search == SEARCH_RANDOM)
-		return 1;
-	if (search == SEARCH_REPLAY)
-		return decisions_taken < decisions_count && decisions[decisions_taken].question == questions;
-	struct word *const word = word_at(granule);
-	const int was_shared = is_shared(word);
+	const struct word before = *word;
 
 	word->readers |= 1U << task;
 	if (is_write)
 		word->writers |= 1U << task;
-	has_learned |= is_shared(word) && !was_shared;
-	return learning_left > 0 || is_shared(word);
+	has_learned |= is_shared(word) && (word->readers != before.readers || word->writers != before.writers);
+}
+
+void strategy_frees(uintptr_t begin, uintptr_t end, unsigned task)
+{
+	for (size_t i = 0; i < words_count && search == SEARCH_EXHAUSTIVE; i++) {
+		struct word *const word = &words[known[i]];
+
+		if (word->granule >= begin && word->granule < end)
+			learn_access(word, task, 1);
+	}
+}
+
+int strategy_is_step(void)
+{
+	questions++;
+	return search != SEARCH_REPLAY || (decisions_taken < decisions_count && decisions[decisions_taken].question == questions);
+}
+
+int strategy_is_switch_point(uintptr_t granule, unsigned task, int is_write)
+{
+	const int is_step = strategy_is_step();
+
+	if (search != SEARCH_EXHAUSTIVE)
+		return is_step;
+	struct word *const word = word_at(granule);
+
+	learn_access(word, task, is_write);
+	return learning_left > 0 || ((is_write ? word->readers : word->writers) & ~(1U << task)) != 0;
 }
