@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright 2026, The Hashloom authors
 #
-# plot.sh RESULTS.TSV FOLDER: one SVG and one PNG for each bench of the maps and number of threads, nanoseconds per operation
-# against the number of entries, a line for each implementation.
+# plot.sh RESULTS.TSV FOLDER: one SVG and one PNG for each bench (of maps: and number of threads), nanoseconds per operation
+# against the number of entries (futures, tasks, bytes), a line for each implementation.
 set -eu
 
 tsv=${1:?usage: plot.sh RESULTS.TSV FOLDER}
@@ -18,19 +18,20 @@ mkdir -p "$folder"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Those with at least two sizes; a line can be drawn through no fewer.
+# Those with at least two sizes; a line can be drawn through no fewer. How many threads a map is used by is the question; how many a runtime has, its answer.
 benches()
 {
-	awk -F '\t' 'NR > 1 && $1 ~ /^map_/ {
-		if (!(($1, $2, $4) in seen)) { seen[$1, $2, $4] = 1; sizes[$1 FS $2]++ }
+	awk -F '\t' 'NR > 1 {
+		threads = $1 ~ /^map_/ ? $2 : "all"
+		if (!(($1, threads, $4) in seen)) { seen[$1, threads, $4] = 1; sizes[$1 FS threads]++ }
 	}
 	END { for (bench in sizes) if (sizes[bench] > 1) print bench }' "$tsv" | sort
 }
 
-# BENCH THREADS: blocks for gnuplot, each with its name first
+# BENCH THREADS|all: blocks for gnuplot, each with its name first
 blocks()
 {
-	awk -F '\t' -v bench="$1" -v threads="$2" '$1 == bench && $2 == threads {
+	awk -F '\t' -v bench="$1" -v threads="$2" '$1 == bench && ($2 == threads || threads == "all") {
 		if ($3 != last) printf "%s\"%s\"\n", last == "" ? "" : "\n\n", $3
 		last = $3
 		print $4, $5
@@ -45,10 +46,10 @@ styles()
 		others = split("1f77b4 2ca02c 9467bd 8c564b e377c2 17becf bcbd22 ff7f0e 393b79 637939 7b4173 3182bd", other, " ")
 		ours = split("e31a1c 99000d fb6a4a fc9272 fdae61", our, " ")
 	}
-	NR == FNR && /^map_/ && !($3 in colour) {
+	NR == FNR && FNR > 1 && !($3 in colour) {
 		width[$3] = 1.5
 		point[$3] = ++points
-		if ($3 ~ /^hashloom/) { colour[$3] = our[o++ % ours + 1]; width[$3] = 3 }
+		if ($3 ~ /^hashloom/ || $3 == "threads") { colour[$3] = our[o++ % ours + 1]; width[$3] = 3 }
 		else if ($3 == "reference") { colour[$3] = "000000"; width[$3] = 3 }
 		else if ($3 ~ /^machine/) colour[$3] = "999999"
 		else colour[$3] = other[p++ % others + 1]
@@ -67,7 +68,7 @@ draw()
 		set terminal $1
 		set output "$2"
 		set title "$3" noenhanced
-		set xlabel "entries"
+		set xlabel "entries; futures, tasks; bytes copied"
 		set ylabel "ns per operation (median)"
 		set logscale xy
 		set offsets graph 0.03, graph 0.03, graph 0.05, graph 0.05
@@ -85,7 +86,7 @@ draw()
 
 benches | while IFS=$tab read -r bench threads; do
 	blocks "$bench" "$threads" >"$work/blocks"
-	title="$bench, $threads thread(s)"
+	[ "$threads" = all ] && title=$bench || title="$bench, $threads thread(s)"
 	draw 'svg size 1000,640 background "white"' "$folder/$bench-$threads.svg" "$title"
 	draw 'pngcairo size 1000,640' "$folder/$bench-$threads.png" "$title"
 done
