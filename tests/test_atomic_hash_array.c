@@ -883,7 +883,7 @@ RIG_TEST(test_array_A6_entries_max_fit_and_more_until_the_last_cell)
 			check_equal(insert(&map, key, 1, NULL), 0);
 		}
 		for (size_t k = 0; k < 40; k++)
-			check_full(&map, (k + 1) << 33);
+			check_full(&map, ((uint64_t)k + 1) << 33);
 		for (uint64_t key = 0; key < capacity; key++)
 			check(has_value(&map, map.front->find(map.handle, key), key, 0));
 		check_lines(&map, 1);
