@@ -25,7 +25,6 @@
 
 #include <time.h>
 
-
 #define MAP_QUIESCENT_EACH 1024
 
 /* The result is used, as far as the compiler knows. */
@@ -43,6 +42,15 @@ static inline uint64_t map_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
+/* Behind operation i; 1: the time for this measurement is over. */
+static inline int map_is_late(struct map *map, const struct map_work *work, size_t i)
+{
+	if (i % MAP_QUIESCENT_EACH != 0)
+		return 0;
+	map_quiescent(map);
+	return map_now_ns() > work->end_ns;
+}
+
 static size_t map_loop_insert(void *opaque, const struct map_work *work)
 {
 	struct map *const map = (struct map *)opaque;
@@ -50,8 +58,8 @@ static size_t map_loop_insert(void *opaque, const struct map_work *work)
 
 	for (size_t i = 0; i < work->count; i++) {
 		done += (size_t)map_insert(map, work->keys[i], work->values[i]);
-		if (i % MAP_QUIESCENT_EACH == 0)
-			map_quiescent(map);
+		if (map_is_late(map, work, i))
+			break;
 	}
 	map_quiescent(map);
 	return done;
@@ -81,8 +89,8 @@ static size_t map_loop_insert_timed(void *opaque, const struct map_work *work)
 		work->times[map_time_bucket(time)]++;
 		if (time > *work->time_max)
 			*work->time_max = time;
-		if (i % MAP_QUIESCENT_EACH == 0)
-			map_quiescent(map);
+		if (map_is_late(map, work, i))
+			break;
 	}
 	map_quiescent(map);
 	return done;
@@ -99,8 +107,8 @@ static size_t map_loop_find(void *opaque, const struct map_work *work)
 
 		done += (size_t)map_find(map, work->keys[i], &value);
 		sum += value;
-		if (i % MAP_QUIESCENT_EACH == 0)
-			map_quiescent(map);
+		if (map_is_late(map, work, i))
+			break;
 	}
 	MAP_USE(sum);
 	map_quiescent(map);
@@ -115,8 +123,8 @@ static size_t map_loop_find(void *opaque, const struct map_work *work)
 		size_t done = 0;                                                                   \
 		for (size_t i = 0; i < work->count; i++) {                                         \
 			done += (size_t)find(map, key, &key);                                      \
-			if (i % MAP_QUIESCENT_EACH == 0)                                           \
-				map_quiescent(map);                                                \
+			if (map_is_late(map, work, i))                                             \
+				break;                                                             \
 		}                                                                                  \
 		MAP_USE(key);                                                                      \
 		map_quiescent(map);                                                                \
@@ -132,8 +140,8 @@ static size_t map_loop_erase(void *opaque, const struct map_work *work)
 
 	for (size_t i = 0; i < work->count; i++) {
 		done += (size_t)map_erase(map, work->keys[i]);
-		if (i % MAP_QUIESCENT_EACH == 0)
-			map_quiescent(map);
+		if (map_is_late(map, work, i))
+			break;
 	}
 	map_quiescent(map);
 	return done;
@@ -157,8 +165,8 @@ static size_t map_loop_mixed(void *opaque, const struct map_work *work)
 		else
 			(void)map_erase(map, key);
 		sum += value;
-		if (i % MAP_QUIESCENT_EACH == 0)
-			map_quiescent(map);
+		if (map_is_late(map, work, i))
+			break;
 	}
 	MAP_USE(sum);
 	map_quiescent(map);
@@ -187,8 +195,8 @@ static size_t map_loop_iterate(void *opaque, const struct map_work *work)
 			const size_t left = work->count - i;                                       \
 			const size_t count = left < MAP_BATCH ? left : MAP_BATCH;                  \
 			done += statement;                                                         \
-			if (i % MAP_QUIESCENT_EACH == 0)                                           \
-				map_quiescent(map);                                                \
+			if (map_is_late(map, work, i))                                             \
+				break;                                                             \
 		}                                                                                  \
 		MAP_USE(sum);                                                                      \
 		map_quiescent(map);                                                                \

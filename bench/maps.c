@@ -38,6 +38,7 @@
 #define ABSL_BYTES_PER_CELL 17.0
 #define OURS_BYTES_PER_ENTRY ((16.0 + 16.0 / 15.0) / 0.8)
 #define ZIPF 0.99
+#define MEASUREMENT_SECONDS 20 /* by the slowest, undisturbed: 6 */
 
 /* ---- the implementations -------------------------------------------------------------------------- */
 
@@ -92,6 +93,9 @@ const char *const *bench_maps_left_out(void)
 
 /* What is done with a map, each for itself: fill it, look and mix; fill it by threads, erase; ... */
 enum part { FILLED, ERASED, BATCHES, GROWN1000, GROWN8, PARTS };
+
+static const char *const part_names[PARTS] = { "filling and finding", "filling and erasing", "batches",
+					       "growth from a thousandth", "growth from an eighth" };
 
 /* How much is done with maps of one size. */
 struct plan {
@@ -248,6 +252,8 @@ struct session {
 	double spent; /* seconds, in all and by the last round of each part */
 	double spent_by[PARTS];
 	unsigned rounds[PARTS];
+	enum part part;	   /* that runs */
+	int is_late[PARTS]; /* a measurement took too long: nothing more is recorded of this part */
 };
 
 struct runner {
@@ -300,18 +306,31 @@ static struct map_work share(const struct map_work *work, unsigned threads, unsi
 	return part;
 }
 
-/* Wall nanoseconds per operation of each thread; *done, unless NULL: operations that succeeded. */
-static double measure(const struct session *session, void *map, map_loop loop, const struct map_work *work,
+static void set_late(struct session *session)
+{
+	if (!session->is_late[session->part])
+		fprintf(stderr, "\nleft out, because it takes more than %d s: %s of %s %zu\n", MEASUREMENT_SECONDS,
+			part_names[session->part], session->name, session->data->plan.n);
+	session->is_late[session->part] = 1;
+}
+
+/*
+ * Wall nanoseconds per operation of each thread; *done, unless NULL: operations that succeeded. After MEASUREMENT_SECONDS it ends, and the
+ * session's part is late: others' locks may go from one thread to the other so slowly that 10^7 operations would take minutes.
+ */
+static double measure(struct session *session, void *map, map_loop loop, const struct map_work *work,
 		      unsigned threads, size_t *done)
 {
 	struct runner runners[THREADS];
 	pthread_t others[THREADS];
+	const uint64_t end_ns = bench_now_ns() + MEASUREMENT_SECONDS * UINT64_C(1000000000);
 	hl_u32 ready = { 0 };
 
 	for (unsigned i = 0; i < threads; i++) {
 		runners[i] = (struct runner){ .session = session, .map = map, .loop = loop, .ready = &ready };
 		runners[i].threads = threads;
 		runners[i].work = share(work, threads, i);
+		runners[i].work.end_ns = end_ns;
 	}
 	for (unsigned i = 1; i < threads; i++) {
 		if (pthread_create(&others[i], NULL, run_other_thread, &runners[i]) != 0)
@@ -329,6 +348,8 @@ static double measure(const struct session *session, void *map, map_loop loop, c
 	}
 	if (done != NULL)
 		*done = sum;
+	if (end > end_ns)
+		set_late(session);
 	return (double)(end - begin) / ((double)work->count / threads);
 }
 
@@ -341,7 +362,8 @@ static void record_as(const struct session *session, const char *name, const cha
 {
 	const struct bench_result result = { bench, name, session->data->plan.n, threads, session->bytes_per_entry };
 
-	bench_record(&result, ns);
+	if (!session->is_late[session->part])
+		bench_record(&result, ns);
 }
 
 static void record(const struct session *session, const char *bench, unsigned threads, double ns)
@@ -353,14 +375,14 @@ static void record(const struct session *session, const char *bench, unsigned th
 
 static void expect(const struct session *session, const char *bench, size_t done, size_t expected)
 {
-	if (expected == ANY_NUMBER || done == expected)
+	if (expected == ANY_NUMBER || done == expected || session->is_late[session->part])
 		return;
 	fprintf(stderr, "%s, %s: %zu operations succeeded, not %zu\n", session->name, bench, done, expected);
 	bench_fail("a map gave a wrong answer");
 }
 
 /* Measures and records, if that is wanted and possible. expected: how many operations succeed, or ANY_NUMBER. */
-static void measure_finds(const struct session *session, void *map, const char *bench, map_loop loop,
+static void measure_finds(struct session *session, void *map, const char *bench, map_loop loop,
 			  const struct map_work *work, unsigned threads, size_t expected)
 {
 	const unsigned repeats = work->count > session->data->plan.finds ? 1 : session->data->plan.repeats;
@@ -456,7 +478,7 @@ static void *map_filled(struct session *session)
 	return map;
 }
 
-static void measure_dependent(const struct session *session, void *map)
+static void measure_dependent(struct session *session, void *map)
 {
 	const struct map_work work = finds_of(session->data, session->data->keys);
 	const struct map_bench *const own = session->map;
@@ -471,7 +493,7 @@ static void measure_dependent(const struct session *session, void *map)
 	measure_finds(&plain, map, "map_dependent", own->find_dependent, &work, 1, work.count);
 }
 
-static void measure_mixed(const struct session *session, void *map)
+static void measure_mixed(struct session *session, void *map)
 {
 	static const char *const benches[] = { "map_mixed_uniform", "map_mixed_zipf" };
 	const struct data *const data = session->data;
@@ -676,7 +698,7 @@ static int is_part_due(const struct session *session, enum part part)
 	if (part != FILLED && plan->rounds_least[part] == 0 && session->rounds[FILLED] == 1 &&
 	    is_part_wanted(session, FILLED))
 		return 0;
-	return is_part_wanted(session, part) && bench_seconds_left() > session->spent_by[part] &&
+	return is_part_wanted(session, part) && !session->is_late[part] && bench_seconds_left() > session->spent_by[part] &&
 	       (session->spent < plan->seconds || session->rounds[part] < plan->rounds_least[part]);
 }
 
@@ -699,6 +721,7 @@ static double run_session(const struct bench_case *bench_case)
 
 		if (!is_part_due(session, part))
 			continue;
+		session->part = part;
 		parts[part].use(session);
 		session->rounds[part]++;
 		session->spent_by[part] = (double)(bench_now_ns() - begin) * 1e-9;

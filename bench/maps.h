@@ -24,6 +24,7 @@ struct map_work {
 	const uint64_t *values;	   /* for inserts: one for each key */
 	const uint8_t *operations; /* for mixed: enum map_operation, one for each key */
 	size_t count;
+	uint64_t end_ns;   /* no operation begins (much) later than that, of CLOCK_MONOTONIC */
 	uint32_t *times;   /* for timed inserts: how many took a time of that bucket */
 	uint64_t *time_max; /* likewise, ns */
 };

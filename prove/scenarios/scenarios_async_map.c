@@ -53,14 +53,16 @@ enum flag {
 	FAILURES = 2,	 /* SIM: one operation is refused, fails, or is torn, by choice */
 	NO_MEMORY = 4,	 /* one of the next allocations fails */
 	NEWS = 8,	 /* a get sees what was written before the put (M.7) */
-	ANY_STEPS = 16,	 /* the tasks' steps are chosen anew for each schedule */
+	ANY_STEPS = 16,	 /* the tasks' steps, two of each, are chosen anew for each schedule */
+	ANY_STEP = 32,	 /* one of each */
+	PROMPT = 64,	 /* SIM: operations last one tick */
 };
 
 struct program {
 	const char *name;
 	const char *shows;
 	const char *pitfalls;
-	unsigned bound, bound_weak, is_large;
+	unsigned bound, bound_weak, is_large, random_only;
 	size_t capacity;
 	enum mover_kind mover;
 	unsigned flags;
@@ -302,10 +304,10 @@ static const struct hashloom_allocator allocator = { .allocate = block_allocate,
 
 static void make_sim(void)
 {
-	struct data_mover_sim_cfg cfg = data_mover_sim_cfg_default(1 + schedule_choose(2));
+	struct data_mover_sim_cfg cfg = data_mover_sim_cfg_default(has(PROMPT) ? 1 : 1 + schedule_choose(2));
 
 	cfg.operations_max = 4;
-	cfg.delay_max = 2;
+	cfg.delay_max = has(PROMPT) ? 1 : 2;
 	cfg.ticks_per_check = 0;
 	now.sim = data_mover_sim_new(&cfg);
 	SCHEDULE_REQUIRE(now.sim != NULL);
@@ -327,7 +329,7 @@ static void choose_steps(void)
 	static const struct step steps[] = { { PUT, A }, { GET, A }, { REMOVE, A }, { PUT, B }, { REMOVE, B } };
 
 	for (unsigned task = 0; task < now.tasks_count; task++)
-		for (unsigned i = 0; i < 2; i++)
+		for (unsigned i = 0; i < (has(ANY_STEP) ? 1 : 2); i++)
 			now.steps[task][i] = steps[schedule_choose(sizeof(steps) / sizeof(steps[0]))];
 }
 
@@ -346,6 +348,7 @@ static void make_mover(enum mover_kind kind)
 	cfg.queue = 2;
 	cfg.notifier = FUTURE_NOTIFIER_NONE;
 	cfg.inline_max = 0;
+	cfg.numa = 0; /* what it says is read from files: slow */
 	now.threads = data_mover_threads_new_cfg(&cfg);
 	SCHEDULE_REQUIRE(now.threads != NULL);
 	now.vdm = data_mover_threads_get_vdm(now.threads);
@@ -370,7 +373,7 @@ static void setup(void)
 		schedule_name(now.news, "news");
 	}
 	make_mover(program->mover);
-	if (has(ANY_STEPS))
+	if (has(ANY_STEPS) || has(ANY_STEP))
 		choose_steps();
 	if (has(FAILURES))
 		fail_once();
@@ -483,7 +486,9 @@ static const struct program programs[] = {
 	  .flags = MAY_BE_FULL, .before = { { FILL, 12 } }, .tasks = { { { PUT, A } }, { { PUT, FAR_HOME } } } },
 	{ .name = "any-two-steps", .shows = "M.1 M.3 M.4 M.5", .pitfalls = "32", .bound = 3, .capacity = 1, .flags = ANY_STEPS | MAY_BE_FULL,
 	  .before = { { PUT, A } }, .tasks = { { { PUT, A } }, { { PUT, A } } } },
-	{ .name = "any-two-steps-of-three", .shows = "M.1 M.3 M.4 M.5", .pitfalls = "32", .bound = 0, .is_large = 1, .capacity = 2, .flags = ANY_STEPS | MAY_BE_FULL,
+	{ .name = "any-step-of-three", .shows = "M.1 M.3 M.4 M.5", .pitfalls = "32", .bound = 2, .capacity = 2, .flags = ANY_STEP | MAY_BE_FULL,
+	  .before = { { PUT, A } }, .tasks = { { { PUT, A } }, { { PUT, A } }, { { PUT, A } } } },
+	{ .name = "any-two-steps-of-three", .shows = "M.1 M.3 M.4 M.5", .pitfalls = "32", .random_only = 1, .capacity = 2, .flags = ANY_STEPS | MAY_BE_FULL,
 	  .before = { { PUT, A } }, .tasks = { { { PUT, A } }, { { PUT, A } }, { { PUT, A } } } },
 	{ .name = "news", .shows = "M.7", .pitfalls = "7", .bound = 5, .bound_weak = 3, .capacity = 2, .flags = NEWS,
 	  .tasks = { { { PUT, A } }, { { GET, A } } } },
@@ -497,16 +502,30 @@ static const struct program programs[] = {
 	  .tasks = { { { PUT, A } }, { { PUT, A } } } },
 	{ .name = "sim.get-remove-put", .shows = "M.2 M.3 M.4", .pitfalls = "31 32", .bound = 2, .capacity = 2, .mover = SIM,
 	  .before = { { PUT, A } }, .tasks = { { { GET, A } }, { { REMOVE, A }, { PUT, A } } } },
+	{ .name = "sim.prompt-put-put", .shows = "M.1 M.2", .pitfalls = "32", .bound = 2, .capacity = 1, .mover = SIM, .flags = PROMPT,
+	  .tasks = { { { PUT, A } }, { { PUT, A } } } },
 	{ .name = "sim.put-put", .shows = "M.1 M.2", .pitfalls = "32", .bound = 1, .is_large = 1, .capacity = 1, .mover = SIM,
 	  .tasks = { { { PUT, A } }, { { PUT, A } } } },
+	{ .name = "threads.cancelled-get-remove", .shows = "M.8 M.4", .pitfalls = "31", .bound = 2, .bound_weak = 1, .capacity = 2,
+	  .mover = THREADS, .before = { { PUT, A } }, .tasks = { { { CANCEL_GET, A } }, { { REMOVE, A } } } },
 	{ .name = "threads.cancelled-get-remove-put", .shows = "M.8 M.3 M.4", .pitfalls = "31", .bound = 1, .is_large = 1, .bound_weak = 1, .capacity = 2,
 	  .mover = THREADS, .before = { { PUT, A } }, .tasks = { { { CANCEL_GET, A } }, { { REMOVE, A }, { PUT, A } } } },
+	{ .name = "threads.cancelled-put-get", .shows = "M.8 M.1", .pitfalls = "31 32", .bound = 2, .bound_weak = 1, .capacity = 2,
+	  .mover = THREADS, .tasks = { { { CANCEL_PUT, A } }, { { GET, A } } } },
 	{ .name = "threads.cancelled-put-put", .shows = "M.8 M.1 M.2", .pitfalls = "31 32", .bound = 1, .is_large = 1, .bound_weak = 1, .capacity = 2,
 	  .mover = THREADS, .tasks = { { { CANCEL_PUT, A }, { GET, A } }, { { PUT, A } } } },
+	{ .name = "sim.prompt-cancelled-get-remove", .shows = "M.8 M.4", .pitfalls = "31", .bound = 2, .capacity = 2, .mover = SIM,
+	  .flags = PROMPT | FAILURES, .before = { { PUT, A } }, .tasks = { { { CANCEL_GET, A } }, { { CANCEL_REMOVE, A } } } },
 	{ .name = "sim.cancelled-get-remove-put", .shows = "M.8 M.3 M.4", .pitfalls = "31", .bound = 1, .is_large = 1, .capacity = 2, .mover = SIM,
 	  .flags = FAILURES, .before = { { PUT, A } }, .tasks = { { { CANCEL_GET, A } }, { { CANCEL_REMOVE, A }, { PUT, A } } } },
+	{ .name = "sim.prompt-cancelled-put-put", .shows = "M.8 M.1", .pitfalls = "31 32", .bound = 2, .capacity = 1, .mover = SIM,
+	  .flags = PROMPT, .tasks = { { { CANCEL_PUT, A } }, { { PUT, A } } } },
 	{ .name = "sim.cancelled-put-put", .shows = "M.8 M.1 M.2", .pitfalls = "31 32", .bound = 1, .is_large = 1, .capacity = 1, .mover = SIM,
 	  .flags = FAILURES | MAY_BE_FULL, .tasks = { { { CANCEL_PUT, A } }, { { PUT, A }, { CANCEL_PUT, B } } } },
+	{ .name = "sim.prompt-failures", .shows = "M.6 M.3", .pitfalls = "8 31", .bound = 2, .capacity = 2, .mover = SIM, .flags = PROMPT | FAILURES,
+	  .before = { { PUT, A } }, .tasks = { { { GET, A } }, { { REMOVE, A } } } },
+	{ .name = "sim.prompt-failures-of-puts", .shows = "M.6 M.1", .pitfalls = "8 31", .bound = 2, .capacity = 2, .mover = SIM,
+	  .flags = PROMPT | FAILURES, .tasks = { { { PUT, A } }, { { GET, A } } } },
 	{ .name = "sim.failures", .shows = "M.6 M.3", .pitfalls = "8 31", .bound = 1, .is_large = 1, .capacity = 2, .mover = SIM, .flags = FAILURES,
 	  .before = { { PUT, A } }, .tasks = { { { GET, A }, { PUT, B } }, { { REMOVE, A }, { PUT, A } } } },
 };
@@ -531,6 +550,7 @@ int main(int argc, char **argv)
 							   .bound = program->bound,
 							   .bound_weak = program->bound_weak,
 							   .is_large = program->is_large,
+							   .random_only = program->random_only,
 							   .setup = setup,
 							   .run = run,
 							   .check = check };

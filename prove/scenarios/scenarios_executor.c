@@ -371,10 +371,22 @@ static void run_spawner(unsigned count, enum job_kind kind)
 		join_and_free(i);
 }
 
+static void run_spawner_of_one(unsigned task)
+{
+	(void)task;
+	run_spawner(1, JOB_READY);
+}
+
 static void run_spawner_of_two(unsigned task)
 {
 	(void)task;
 	run_spawner(2, JOB_YIELDS);
+}
+
+static void run_spawner_of_three(unsigned task)
+{
+	(void)task;
+	run_spawner(3, JOB_READY);
 }
 
 static void run_spawner_of_four(unsigned task)
@@ -612,8 +624,12 @@ static const struct schedule_scenario scenarios[] = {
 	  .argument = WORKERS(1), .setup = setup_workers, .run = run_wait_inside, .check = check_all },
 	{ .name = "spawn-and-wait-inside", .shows = "R.1 S.4", .tasks = 1, .bound = 2, .bound_weak = 1,
 	  .argument = WORKERS(2), .setup = setup_workers, .run = run_spawn_and_wait_inside, .check = check_all },
+	{ .name = "steal-of-the-only-one", .shows = "S.1 S.3", .pitfalls = "33", .tasks = 1, .bound = 2, .bound_weak = 1,
+	  .argument = WORKERS(2), .setup = setup_workers, .run = run_spawner_of_one, .check = check_all },
 	{ .name = "steal-beside-push-and-pop", .shows = "S.1 S.3", .pitfalls = "33", .tasks = 1, .bound = 2, .is_large = 1, .bound_weak = 1,
 	  .argument = WORKERS(2), .setup = setup_workers, .run = run_spawner_of_two, .check = check_all },
+	{ .name = "one-more-than-the-ring-takes", .shows = "S.1 S.3", .pitfalls = "30", .tasks = 1, .bound = 3, .bound_weak = 1,
+	  .argument = WORKERS(1), .setup = setup_workers, .run = run_spawner_of_three, .check = check_all },
 	{ .name = "more-than-the-ring-takes", .shows = "S.1 S.3", .pitfalls = "30 33", .tasks = 1, .bound = 1, .is_large = 1, .bound_weak = 1,
 	  .argument = WORKERS(2), .setup = setup_workers, .run = run_spawner_of_four, .check = check_all },
 	{ .name = "more-than-the-only-ring-takes", .shows = "S.1 S.3", .pitfalls = "30", .tasks = 1, .bound = 1, .bound_weak = 1,

@@ -57,11 +57,30 @@ static void setup_operations(struct vdm *of, unsigned count)
 	}
 }
 
-static void setup_mover(unsigned workers, enum future_notifier_type notifier, unsigned count)
+/* What the machine's nodes are is looked up in files, which would take half of the time of a search. */
+static struct data_mover_threads_cfg cfg_of(unsigned workers, unsigned queue)
 {
-	mover = data_mover_threads_new(workers, 1, notifier);
+	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+
+	cfg.threads = workers;
+	cfg.queue = queue;
+	cfg.numa = 0;
+	return cfg;
+}
+
+static void make_mover(const struct data_mover_threads_cfg *cfg)
+{
+	mover = data_mover_threads_new_cfg(cfg);
 	SCHEDULE_REQUIRE(mover != NULL);
 	schedule_name(mover, "mover");
+}
+
+static void setup_mover(unsigned workers, enum future_notifier_type notifier, unsigned count)
+{
+	struct data_mover_threads_cfg cfg = cfg_of(workers, 1);
+
+	cfg.notifier = notifier;
+	make_mover(&cfg);
 	data_mover_threads_set_memcpy_fn(mover, counting_copy);
 	setup_operations(data_mover_threads_get_vdm(mover), count);
 }
@@ -185,13 +204,17 @@ static void run_by_the_runtime(unsigned task)
 	runtime_delete(runtime);
 }
 
-/* The same record again, or another task's. */
+static void copy(unsigned i)
+{
+	operations[i].future = vdm_memcpy(vdm, operations[i].to, operations[i].from, SIZE, 0);
+	complete(i);
+}
+
+/* The same record again, or the other task's. */
 static void run_records_again(unsigned task)
 {
-	for (unsigned i = 2 * task; i < 2 * task + 2; i++) {
-		operations[i].future = vdm_memcpy(vdm, operations[i].to, operations[i].from, SIZE, 0);
-		complete(i);
-	}
+	copy(task);
+	copy(task + 2);
 }
 
 static void setup_three_operations(void)
@@ -407,16 +430,11 @@ static void check_function(void)
 /* Every copy is of two pieces, which two workers may take; nobody counts. */
 static void setup_pieces(unsigned count)
 {
-	struct data_mover_threads_cfg cfg = data_mover_threads_cfg_default();
+	struct data_mover_threads_cfg cfg = cfg_of(2, 2);
 
-	cfg.threads = 2;
-	cfg.queue = 2;
 	cfg.inline_max = 0;
 	cfg.split_min = SIZE / 2;
-	cfg.numa = 0;
-	mover = data_mover_threads_new_cfg(&cfg);
-	SCHEDULE_REQUIRE(mover != NULL);
-	schedule_name(mover, "mover");
+	make_mover(&cfg);
 	setup_operations(data_mover_threads_get_vdm(mover), count);
 	for (unsigned i = 0; i < count; i++)
 		operations[i].copies = 1;
@@ -455,28 +473,62 @@ static void check_pieces(void)
 	check_deleted();
 }
 
-/* A batch of which each worker may do a part, and one of them is refused. */
-static void run_batch(unsigned task)
+/* Both are left to the workers, but that the second one may have been refused. */
+static void check_left_in_pieces(void)
 {
-	struct vdm_operation batch[2] = { vdm_operation_memcpy(operations[0].to, operations[0].from, SIZE, 0),
-					  vdm_operation_memcpy(operations[1].to, operations[1].from, SIZE, 0) };
-	struct vdm_operation_output outputs[2];
-
-	(void)task;
-	batch[1].data.memcpy.flags = schedule_choose(2) == 0 ? 0 : UINT64_MAX;
-	struct vdm_operation_future future = vdm_batch(vdm, batch, outputs, 2, 0);
-	while (future_poll(FUTURE_AS_RUNNABLE(&future), NULL) != FUTURE_STATE_COMPLETE)
-		hl_relax();
-	const int fails = batch[1].data.memcpy.flags != 0;
-	SCHEDULE_REQUIRE(future.output.result == (fails ? VDM_ERROR_JOB_CORRUPTED : VDM_SUCCESS));
-	SCHEDULE_REQUIRE(future.output.output.batch.failed == (unsigned)fails);
-	SCHEDULE_REQUIRE(outputs[0].result == VDM_SUCCESS && outputs[1].result == future.output.result);
-	check_bytes(fails ? 1 : 2);
+	check_pieces();
+	check_bytes(FUTURE_STATE(&operations[1].future) == FUTURE_STATE_IDLE ? 1 : 2);
 }
 
+static struct {
+	struct vdm_operation operations[2];
+	struct vdm_operation_output outputs[2];
+	struct vdm_operation_future future;
+} batch;
+
+/* A batch of which each worker may do a part, and one of them is refused. */
 static void setup_batch(void)
 {
 	setup_pieces(0);
+	for (unsigned i = 0; i < 2; i++)
+		batch.operations[i] = vdm_operation_memcpy(operations[i].to, operations[i].from, SIZE, 0);
+	batch.operations[1].data.memcpy.flags = schedule_choose(2) == 0 ? 0 : UINT64_MAX;
+	batch.future = vdm_batch(vdm, batch.operations, batch.outputs, 2, 0);
+}
+
+static void run_batch_once(unsigned task)
+{
+	(void)task;
+	(void)future_poll(FUTURE_AS_RUNNABLE(&batch.future), NULL);
+}
+
+static void run_batch(unsigned task)
+{
+	(void)task;
+	while (future_poll(FUTURE_AS_RUNNABLE(&batch.future), NULL) != FUTURE_STATE_COMPLETE)
+		hl_relax();
+}
+
+static int batch_fails(void)
+{
+	return batch.operations[1].data.memcpy.flags != 0;
+}
+
+static void check_left_batch(void)
+{
+	check_pieces();
+	check_bytes(batch_fails() ? 1 : 2);
+}
+
+static void check_batch(void)
+{
+	const int fails = batch_fails();
+
+	FUTURE_BUSY_POLL(&batch.future);
+	SCHEDULE_REQUIRE(batch.future.output.result == (fails ? VDM_ERROR_JOB_CORRUPTED : VDM_SUCCESS));
+	SCHEDULE_REQUIRE(batch.future.output.output.batch.failed == (unsigned)fails);
+	SCHEDULE_REQUIRE(batch.outputs[0].result == VDM_SUCCESS && batch.outputs[1].result == batch.future.output.result);
+	check_left_batch();
 }
 
 /* ---- two workers ---------------------------------------------------------------------------------------------------- */
@@ -506,6 +558,15 @@ static void run_burst(unsigned task)
 	complete(0);
 }
 
+/* Nobody asks the workers to stop before both are at it. */
+static void check_left_burst(void)
+{
+	schedule_wait_while(&copiers, 0);
+	schedule_wait_while(&copiers, 1);
+	check_deleted();
+	check_bytes(2);
+}
+
 /* ---- records ---------------------------------------------------------------------------------------------------------- */
 
 static void *records[RECORDS_MAX + 1];
@@ -532,6 +593,17 @@ static void setup_records(void)
 	for (unsigned i = 0; i < RECORDS_MAX; i++)
 		record_back(records[i]);
 	memset(records, 0, sizeof(records));
+}
+
+/* The same record again, or one that the other task has had in the meantime. */
+static void run_record_again(unsigned task)
+{
+	if (task == 0) {
+		copy(0);
+		copy(1);
+	} else {
+		record_back(record_new());
+	}
 }
 
 /* One takes the first two and gives one back, while the other takes the first: what is below it is not what it was. */
@@ -704,6 +776,33 @@ static void check_sim(void)
 	data_mover_sim_delete(sim);
 }
 
+static struct sleeper *left_waiting;
+
+/* Two ticks at once, beside the poll that starts; the rest comes when they are over. */
+static void run_sim_once(unsigned task)
+{
+	int waits;
+
+	if (task > 0) {
+		(void)data_mover_sim_tick(sim);
+		return;
+	}
+	force_one();
+	left_waiting = sleeper_new();
+	(void)poll_with(0, left_waiting, &waits);
+}
+
+static void check_sim_once(void)
+{
+	int waits;
+
+	while (FUTURE_STATE(&operations[0].future) != FUTURE_STATE_COMPLETE && !poll_with(0, left_waiting, &waits))
+		(void)data_mover_sim_tick(sim);
+	free(left_waiting);
+	check_operation(0);
+	check_sim();
+}
+
 static const struct schedule_scenario scenarios[] = {
 	{ .name = "push-beside-sleep", .shows = "T.1 T.2 V.2", .pitfalls = "21 22", .tasks = 1, .bound = 3, .bound_weak = 2,
 	  .setup = setup_two_operations, .run = run_one_after_the_other, .check = check_deleted },
@@ -725,16 +824,24 @@ static const struct schedule_scenario scenarios[] = {
 	  .setup = setup_watched_word, .run = run_watched_word, .check = check_watched },
 	{ .name = "one-in-pieces", .shows = "T.1 T.5", .tasks = 1, .bound = 2, .bound_weak = 1,
 	  .setup = setup_one_in_pieces, .run = run_one, .check = check_pieces },
+	{ .name = "two-in-pieces-left-behind", .shows = "T.4 T.5", .pitfalls = "22 30", .tasks = 1, .bound = 2, .bound_weak = 1,
+	  .setup = setup_two_in_pieces, .run = run_one_behind_the_other, .check = check_left_in_pieces },
 	{ .name = "two-in-pieces", .shows = "T.1 T.5", .pitfalls = "22 30", .tasks = 1, .bound = 1, .is_large = 1, .bound_weak = 1,
 	  .setup = setup_two_in_pieces, .run = run_pieces_of_two, .check = check_pieces },
+	{ .name = "batch-left-behind", .shows = "T.4 T.5", .tasks = 1, .bound = 2, .bound_weak = 1,
+	  .setup = setup_batch, .run = run_batch_once, .check = check_left_batch },
 	{ .name = "batch-in-pieces", .shows = "T.5", .tasks = 1, .bound = 1, .is_large = 1, .bound_weak = 1,
-	  .setup = setup_batch, .run = run_batch, .check = check_pieces },
+	  .setup = setup_batch, .run = run_batch, .check = check_batch },
 	{ .name = "function-set-beside-a-copy", .shows = "data_mover_threads_set_memcpy_fn", .tasks = 2, .bound = 2, .bound_weak = 1,
 	  .setup = setup_function, .run = run_function, .check = check_function },
+	{ .name = "burst-left-behind", .shows = "T.1 T.4", .pitfalls = "22", .tasks = 1, .bound = 2, .bound_weak = 1,
+	  .setup = setup_two_workers, .run = run_one_behind_the_other, .check = check_left_burst },
 	{ .name = "burst-for-two-workers", .shows = "T.1", .pitfalls = "22", .tasks = 1, .bound = 1, .is_large = 1,
 	  .setup = setup_two_workers, .run = run_burst, .check = check_deleted },
 	{ .name = "record-that-came-back", .shows = "V.4 T.1", .tasks = 2, .bound = 3, .bound_weak = 2,
 	  .setup = setup_records, .run = run_records, .check = check_records },
+	{ .name = "record-again", .shows = "T.1 T.2 V.4", .tasks = 2, .bound = 2, .bound_weak = 1,
+	  .setup = setup_no_records, .run = run_record_again, .check = check_deleted },
 	{ .name = "records-again", .shows = "T.1 T.2 V.4", .tasks = 2, .bound = 1, .is_large = 1, .bound_weak = 1,
 	  .setup = setup_no_records, .run = run_records_again, .check = check_deleted },
 	{ .name = "blocks-of-records", .shows = "V.4", .pitfalls = "26", .tasks = 2, .bound = 3, .bound_weak = 1,
@@ -745,6 +852,8 @@ static const struct schedule_scenario scenarios[] = {
 	  .setup = setup_nothing, .run = run_no_threads, .check = check_nothing },
 	{ .name = "sim-beside-ticks", .shows = "S.4 S.5", .pitfalls = "21 22", .tasks = 2, .bound = 3,
 	  .setup = setup_sim, .run = run_sim, .check = check_sim },
+	{ .name = "sim-with-two-ticks", .shows = "S.2 S.5", .pitfalls = "21 22", .tasks = 3, .bound = 2,
+	  .setup = setup_sim, .run = run_sim_once, .check = check_sim_once },
 	{ .name = "sim-with-two-clocks", .shows = "S.2 S.5", .pitfalls = "21 22", .tasks = 3, .bound = 1, .is_large = 1,
 	  .setup = setup_sim, .run = run_sim, .check = check_sim },
 };
