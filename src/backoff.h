@@ -30,7 +30,7 @@ struct hl_backoff {
 	uint64_t awake_ns; /* when the last pause ended */
 };
 
-/* The word that a poll's notifier names, or NULL. It lives as long as the future is not complete. */
+/* The word that a poll's notifier names, or NULL. It lives until the future is complete: no longer, if another thread may poll it. */
 static inline const uint64_t *hl_backoff_word(const struct future_notifier *notifier)
 {
 	return notifier->notifier_used == FUTURE_NOTIFIER_POLLER ? notifier->poller.ptr_to_monitor : NULL;

@@ -173,6 +173,15 @@ static void do_whole(struct record *record)
 		record->mover->stats.bytes += hl_vdm_bytes(&record->operation);
 }
 
+/* A batch that fails: each of its operations has. */
+static void fail_whole(const struct vdm_operation *operation)
+{
+	const struct vdm_operation_data_batch *const batch = &operation->data.batch;
+
+	for (size_t i = 0; operation->type == VDM_OPERATION_BATCH && i < batch->count; i++)
+		hl_vdm_fill_output(&batch->outputs[i], &batch->operations[i], VDM_ERROR_JOB_CORRUPTED);
+}
+
 /* Who waits for it, and how, is known from the last poll: see take_notifier(). */
 static void owe_wakes(struct record *record)
 {
@@ -198,6 +207,8 @@ static void complete(struct record *record)
 		move_bytes(record, record->limit - record->moved);
 	else if (record->result == VDM_SUCCESS)
 		do_whole(record);
+	else
+		fail_whole(&record->operation);
 	record->state = DONE;
 	mover->stats.done++;
 	mover->stats.failed += record->result != VDM_SUCCESS;
@@ -246,7 +257,7 @@ static void start(struct record *record, const struct vdm_operation *operation)
 	hl_vdm_fill_output(&record->output, operation, VDM_ERROR_JOB_CORRUPTED);
 	record->moved = 0;
 	draw_outcome(record);
-	record->is_torn = happens(mover, DATA_MOVER_SIM_TEAR, record->number) && comes_in_pieces(operation);
+	record->is_torn = comes_in_pieces(operation) && happens(mover, DATA_MOVER_SIM_TEAR, record->number);
 	record->from_end = begins_at_end(mover, operation);
 	record->due = mover->stats.ticks + cfg->delay_min +
 		      draw_below(mover, (uint64_t)cfg->delay_max - cfg->delay_min + 1);

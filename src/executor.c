@@ -483,7 +483,8 @@ static uint64_t run_round(struct worker *worker)
 		worker->backoff = (struct hl_backoff){ 0, 0, 0 };
 		return 0;
 	}
-	return hl_backoff_pause_ns(&worker->backoff, n, hl_backoff_word(&worker->notifier));
+	/* One that was enqueued again may be a thief's by now, or gone, and its word with it. */
+	return hl_backoff_pause_ns(&worker->backoff, n, worker->again.first == NULL ? NULL : hl_backoff_word(&worker->notifier));
 }
 
 /* Runs up to n_max tasks of the own queue, or until one that has ended may be the one that is joined. Returns how many. */

@@ -743,6 +743,48 @@ static void test_sim_fail_partly_what_has_no_parts(void **state)
 	data_mover_sim_delete(mover);
 }
 
+/* Each operation of a batch that fails says so: nobody takes what was there before for a success. */
+static void test_sim_fail_batch(void **state)
+{
+	struct data_mover_sim *const mover = sim_new(NULL);
+	struct vdm *const vdm = data_mover_sim_get_vdm(mover);
+	unsigned char dest[2] = {0}, src[2] = {1, 1};
+	const struct vdm_operation operations[] = {vdm_operation_memcpy(&dest[0], &src[0], 1, 0),
+						   vdm_operation_memcpy(&dest[1], &src[1], 1, 0)};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct vdm_operation_output outputs[2] = {{.result = VDM_SUCCESS}, {.result = VDM_SUCCESS}};
+		struct vdm_operation_future future = vdm_batch(vdm, operations, outputs, 2, 0);
+
+		force(mover, i == 0 ? DATA_MOVER_SIM_FAIL : DATA_MOVER_SIM_FAIL_PARTLY, 1);
+		FUTURE_BUSY_POLL(&future);
+		assert_int_equal(FUTURE_OUTPUT(&future)->result, VDM_ERROR_JOB_CORRUPTED);
+		assert_int_equal(FUTURE_OUTPUT(&future)->output.batch.failed, 2);
+		assert_int_equal(outputs[0].result, VDM_ERROR_JOB_CORRUPTED);
+		assert_int_equal(outputs[1].result, VDM_ERROR_JOB_CORRUPTED);
+		assert_true(kit_all_bytes_are(dest, 0, 2));
+	}
+	data_mover_sim_delete(mover);
+}
+
+/* What does not come in pieces is not torn, and leaves that to the next one. */
+static void test_sim_tear_what_has_no_pieces(void **state)
+{
+	struct data_mover_sim *const mover = sim_new(NULL);
+	unsigned char bytes[SIZE] = {0};
+	struct vdm_operation_future future = vdm_compare(data_mover_sim_get_vdm(mover), bytes, bytes, SIZE, 0);
+
+	(void)state;
+	force(mover, DATA_MOVER_SIM_TEAR, 1);
+	FUTURE_BUSY_POLL(&future);
+	assert_int_equal(stats_of(mover).events[DATA_MOVER_SIM_TEAR], 0);
+	future = vdm_memset(data_mover_sim_get_vdm(mover), bytes, 1, SIZE, 0);
+	FUTURE_BUSY_POLL(&future);
+	assert_int_equal(stats_of(mover).events[DATA_MOVER_SIM_TEAR], 1);
+	data_mover_sim_delete(mover);
+}
+
 /* The bytes come in pieces from one end: what is there stays, and at some tick it is a part. */
 static void test_sim_tear(void **state)
 {
@@ -1495,6 +1537,8 @@ int main(void)
 		cmocka_unit_test(test_sim_fail),
 		cmocka_unit_test(test_sim_fail_partly),
 		cmocka_unit_test(test_sim_fail_partly_what_has_no_parts),
+		cmocka_unit_test(test_sim_fail_batch),
+		cmocka_unit_test(test_sim_tear_what_has_no_pieces),
 		cmocka_unit_test(test_sim_tear),
 		cmocka_unit_test(test_sim_a_torn_failure_stops_in_the_midst),
 		cmocka_unit_test(test_sim_chances),

@@ -58,9 +58,9 @@ struct data_mover_sim;
 enum data_mover_sim_event {
 	DATA_MOVER_SIM_REFUSE_NEW,   /* VDM_ERROR_OUT_OF_MEMORY, complete as it is made */
 	DATA_MOVER_SIM_REFUSE_START, /* a poll leaves it idle, the next one tries again */
-	DATA_MOVER_SIM_FAIL,         /* VDM_ERROR_JOB_CORRUPTED, nothing was written */
-	DATA_MOVER_SIM_FAIL_PARTLY,  /* the same, but some bytes, not all, were written */
-	DATA_MOVER_SIM_TEAR,         /* moved from one end, some at each tick until due */
+	DATA_MOVER_SIM_FAIL,         /* VDM_ERROR_JOB_CORRUPTED, no byte was moved; of a batch: each operation has failed */
+	DATA_MOVER_SIM_FAIL_PARTLY,  /* the same, but of a copy, set or fill some bytes, not all, were moved */
+	DATA_MOVER_SIM_TEAR,         /* a copy, set or fill moves from one end, some bytes at each tick until due; befalls no others */
 	/* with a notifier other than NONE only: */
 	DATA_MOVER_SIM_WAKE_LATE,    /* told 1 to wake_late_max ticks after the result */
 	DATA_MOVER_SIM_WAKE_TWICE,   /* unless a poll sees the end after the first call */

@@ -72,7 +72,8 @@ enum hashloom_io_backend {
  *   backend           see above
  *   depth             operations that go to the kernel in one system call; 0: 256; at most 32,768. No bound on those in flight.
  *   workers           threads for files, with epoll; 0: 4; at most 1,024
- *   driven_by_caller  not 0: no driving thread; hashloom_io_run() does its work when hashloom_io_fd() is readable
+ *   driven_by_caller  not 0: no driving thread; hashloom_io_run() does its work when hashloom_io_fd() is readable. Nothing completes, also nothing
+ *                     that is cancelled, while it is not called: see to it before runtime_delete()
  */
 struct hashloom_io_cfg {
 	enum hashloom_io_backend backend;
@@ -170,7 +171,7 @@ HASHLOOM_API enum hashloom_io_backend hashloom_io_backend(const struct hashloom_
 
 /*
  * hashloom_io_read: a future that reads up to n bytes from a file, pipe, socket or device.
- * io:       of hashloom_io_new(); must live until the future is complete.
+ * io:       of hashloom_io_new(); must live until the future is complete, or has its result by hashloom_io_delete().
  * fd:       a descriptor; stays open until the future is complete.
  * buffer:   n writable bytes, until the future is complete.
  * n:        bytes, 0 is fine; more than 0x7ffff000 are taken for so many.
@@ -198,7 +199,8 @@ HASHLOOM_API struct hashloom_io_future hashloom_io_fsync(struct hashloom_io *io,
 /*
  * hashloom_io_accept: as hashloom_io_read(), but takes a connection from the listening socket fd; io as there. address, length: gets the
  * peer's, see accept(2), until the future is complete; or NULL, NULL. flags: of SOCK_NONBLOCK and SOCK_CLOEXEC. Its output: the new
- * descriptor, or -errno. With epoll, a socket that other processes accept from too should be O_NONBLOCK, or they may hold up the driver.
+ * descriptor, or -errno. With epoll, a socket that others accept from too (another process,
+ * another struct hashloom_io, a plain accept(2)) must be O_NONBLOCK: if they are faster, the driver, and hashloom_io_delete(), wait for the next peer.
  */
 HASHLOOM_API struct hashloom_io_future hashloom_io_accept(struct hashloom_io *io, int fd, struct sockaddr *address, socklen_t *length,
 							  int flags);

@@ -47,7 +47,8 @@
  *   S.3  Each task that was spawned completes, is told to its callback once or to who joins, also when the runtime is shut down.
  *   S.4  Ready tasks wait for what is in front of them in the queue, and for at most 256 that come later, and a round of those that use no waker;
  *        none waits for ever while others are ready. No worker sleeps while another's queue has more than it runs, as to the first 256: so a task may
- *        wait inside of its poll for others, if workers are left, and they are not farther behind.
+ *        wait inside of its poll for others, if workers are left, and they are not farther behind. But one that uses no waker stays with the
+ *        worker that has polled it: it is not polled while another task of that worker waits inside of its poll, which so must not wait for it.
  *   S.5  No call allocates but runtime_new_cfg(). A task costs its future and a struct runtime_task, of at most 64 bytes.
  *
  * Which calls may run together: runtime_wait and runtime_wait_multiple on one runtime from several threads, also
@@ -100,7 +101,7 @@ enum runtime_shutdown {
 	RUNTIME_SHUTDOWN_IMMEDIATE, /* all tasks are cancelled (future_cancel()), and drained */
 };
 
-/* Sums since the runtime was made; each is exact when nothing runs. */
+/* Sums since the runtime was made; exact after runtime_shutdown(). A task that was just joined, or whose callback runs, may not be counted yet. */
 struct runtime_statistics {
 	uint64_t spawned;
 	uint64_t completed;
@@ -203,7 +204,8 @@ HASHLOOM_API int runtime_is_complete(const struct runtime_task *task);
 HASHLOOM_API void runtime_join(struct runtime_task *task);
 
 /*
- * runtime_cancel: asks a task to end early: future_cancel() before its next poll, which comes at once. It completes, is told and joined, as ever.
+ * runtime_cancel: asks a task to end early: future_cancel() before its next poll, which comes at once; if it uses
+ *           no waker, after the pause that is just beginning (R.7) at the latest. It completes, is told and joined, as ever.
  * task:     spawned, and not known to be complete by its callback.
  * Returns:  nothing; future_is_cancelled(task->future) tells afterwards.
  * Threads:  any, signal handlers too.  Progress: lock-free.  Order: as a wake.  Memory: none.  Cost: as a wake.  Lifetime: none.

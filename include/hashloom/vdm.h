@@ -627,7 +627,8 @@ static inline struct vdm_operation_future vdm_memcpyv(struct vdm *vdm, const str
  * count:      operations, 0 is fine.
  * flags:      0; the operations have their own.
  * Returns:    as vdm_memcpy(). Its output: output.batch.failed, how many have a result that is not VDM_SUCCESS; when there are such,
- *             the batch's own result is VDM_ERROR_JOB_CORRUPTED. Refused for its flags: failed is count, no output was written.
+ *             the batch's own result is VDM_ERROR_JOB_CORRUPTED. Refused for its flags, or cancelled before its first poll: failed is count, no output was written.
+ *             With a result like VDM_ERROR_OUT_OF_MEMORY nothing was begun, and failed and outputs say nothing.
  * Threads, Progress, Order, Memory, Cost, Lifetime: as vdm_memcpy().
  */
 static inline struct vdm_operation_future vdm_batch(struct vdm *vdm, const struct vdm_operation *operations,

@@ -433,6 +433,68 @@ static void check_join(void)
 	check_all();
 }
 
+/* ---- words ------------------------------------------------------------------------------------------------------- */
+
+struct word_data {
+	unsigned polls_left; /* that are fruitless */
+	uint64_t *word;	     /* NULL: it names none */
+};
+
+FUTURE(word_fut, struct word_data, struct job_output);
+
+struct words_data {
+	FUTURE_CHAIN_ENTRY(struct word_fut, first);
+	FUTURE_CHAIN_ENTRY_LAST(struct word_fut, second);
+};
+
+FUTURE(words_fut, struct words_data, struct job_output);
+
+static struct words {
+	struct runtime_task task;
+	struct words_fut future;
+	uint64_t word;
+} *words;
+
+static enum future_state word_task(struct future_context *context, struct future_notifier *notifier)
+{
+	struct word_data *const data = future_context_get_data(context);
+
+	if (data->polls_left-- == 0)
+		return FUTURE_STATE_COMPLETE;
+	notifier->notifier_used = data->word != NULL ? FUTURE_NOTIFIER_POLLER : FUTURE_NOTIFIER_NONE;
+	notifier->poller.ptr_to_monitor = data->word;
+	return FUTURE_STATE_RUNNING;
+}
+
+static struct word_fut word_fut_of(unsigned polls_left, uint64_t *word)
+{
+	struct word_fut future;
+
+	memset(&future, 0, sizeof(future));
+	FUTURE_INIT(&future, word_task);
+	future.data.polls_left = polls_left;
+	future.data.word = word;
+	return future;
+}
+
+/*
+ * A chain goes on to an entry that names a word, is stolen, and freed with it, while who has polled it thinks of waiting for that word, which comes
+ * after two fruitless rounds.
+ */
+static void run_chain_with_a_word(unsigned task)
+{
+	(void)task;
+	words = calloc(1, sizeof(*words));
+	SCHEDULE_REQUIRE(words != NULL);
+	schedule_name(words, "words");
+	FUTURE_CHAIN_ENTRY_INIT(&words->future.data.first, word_fut_of(2, NULL), NULL, NULL);
+	FUTURE_CHAIN_ENTRY_INIT(&words->future.data.second, word_fut_of(1, &words->word), NULL, NULL);
+	FUTURE_CHAIN_INIT(&words->future);
+	SCHEDULE_REQUIRE(runtime_spawn(runtime, &words->task, FUTURE_AS_RUNNABLE(&words->future), NULL) == HASHLOOM_OK);
+	runtime_join(&words->task);
+	free(words);
+}
+
 /* ---- cancel ------------------------------------------------------------------------------------------------------ */
 
 static void setup_cancel(void)
@@ -636,6 +698,8 @@ static const struct schedule_scenario scenarios[] = {
 	  .argument = WORKERS(0), .setup = setup_workers, .run = run_spawner_of_four, .check = check_all },
 	{ .name = "yield-steal-wake", .shows = "R.1 S.1", .pitfalls = "33", .tasks = 3, .bound = 1, .is_large = 1, .bound_weak = 1,
 	  .argument = WORKERS(2), .setup = setup_workers, .run = run_yield_steal_wake, .check = check_all },
+	{ .name = "chain-with-a-word", .shows = "S.3 R.7", .pitfalls = "31 33", .tasks = 1, .bound = 2, .bound_weak = 1,
+	  .argument = WORKERS(2), .setup = setup_workers, .run = run_chain_with_a_word, .check = check_all },
 	{ .name = "two-joins", .shows = "S.3", .pitfalls = "22", .tasks = 2, .bound = 3, .bound_weak = 2,
 	  .argument = WORKERS(1), .setup = setup_join, .run = run_join, .check = check_join },
 	{ .name = "cancel-at-each-state", .shows = "runtime_cancel", .pitfalls = "33", .tasks = 2, .bound = 2, .bound_weak = 1,
