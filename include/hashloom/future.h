@@ -406,6 +406,7 @@ struct __attribute__((may_alias)) future_chain_entry {
 #define HL_CHAIN_CURSOR_SHIFT HL_CHAIN_ENTRY_ALIGN_SHIFT
 #define HL_CHAIN_CURSOR_MASK UINT64_C(0x1fff)
 #define HL_CHAIN_CURSOR_UNIT 4
+#define HL_CHAIN_FEW 8
 
 #define HL_CHAIN_ENTRY(future_type, name, marker_size)                                             \
 	struct {                                                                                   \
@@ -508,12 +509,15 @@ static inline uint64_t hl_chain_flags_at(const char *at)
 	return ((const struct future_chain_entry *)(const void *)at)->flags;
 }
 
-/* Where a run of entries of one size, with this very flags word, ends: at `end` at the latest. Most are short. */
+/* Entries begin before it. What is too short for one is none, as in hl_chain_next(). */
+static inline char *hl_chain_entries_end(struct future_context *chain)
+{
+	return hl_chain_end(chain) - (sizeof(struct future_chain_entry) - 1);
+}
+
+/* Where a run of entries of one size, with this very flags word, ends: at `end` at the latest. */
 static inline char *hl_chain_run_end(char *at, const char *end, size_t size, uint64_t run)
 {
-	for (unsigned i = 0; i < 3; i++, at += size)
-		if (at >= end || hl_chain_flags_at(at) != run)
-			return at;
 	for (; end - at > (ptrdiff_t)(3 * size); at += 4 * size) {
 		if (hl_chain_flags_at(at) != run)
 			return at;
@@ -537,8 +541,7 @@ static inline char *hl_chain_run_end(char *at, const char *end, size_t size, uin
 static __attribute__((noinline, unused)) struct future_chain_entry *
 hl_chain_skip_processed(struct future_context *chain, struct future_chain_entry *entry)
 {
-	/* Entries begin before it. What is too short for one is none, as in hl_chain_next(). */
-	char *const end = hl_chain_end(chain) - (sizeof(struct future_chain_entry) - 1);
+	char *const end = hl_chain_entries_end(chain);
 
 	/* Each turn crosses at least one entry. */
 	for (;;) {
@@ -557,6 +560,27 @@ hl_chain_skip_processed(struct future_context *chain, struct future_chain_entry 
 			return NULL;
 		entry = (struct future_chain_entry *)(void *)at;
 	}
+}
+
+/* The same without a call for what is most frequent: a few entries of one size, none of them the last, and behind them one to run. */
+HL_ALWAYS_INLINE struct future_chain_entry *hl_chain_skip_few(struct future_context *chain, struct future_chain_entry *entry)
+{
+	const uint64_t run = entry->flags;
+	const size_t size = (size_t)(run >> HL_CHAIN_ENTRY_SIZE_SHIFT);
+	char *const end = hl_chain_entries_end(chain);
+	char *at = (char *)entry;
+
+	if (HL_UNLIKELY(size == 0 || (run & FUTURE_CHAIN_FLAG_ENTRY_LAST)))
+		return hl_chain_skip_processed(chain, entry);
+	for (unsigned i = 0; i < HL_CHAIN_FEW; i++) {
+		at += size;
+		if (at >= end)
+			return NULL;
+		if (hl_chain_flags_at(at) != run)
+			break;
+	}
+	entry = (struct future_chain_entry *)(void *)at;
+	return HL_LIKELY(!FUTURE_CHAIN_ENTRY_IS_PROCESSED(entry)) ? entry : hl_chain_skip_processed(chain, entry);
 }
 
 /*
@@ -601,7 +625,7 @@ static inline void hl_chain_arrive(struct future_chain_entry *entry, struct futu
  * An entry is complete (C.3). Returns the next one to run, or NULL: after a re-run there may be processed ones in between, which
  * are passed over.
  */
-static inline struct future_chain_entry *hl_chain_pass(struct future_context *chain, struct future_chain_entry *entry)
+HL_ALWAYS_INLINE struct future_chain_entry *hl_chain_pass(struct future_context *chain, struct future_chain_entry *entry)
 {
 	struct future_chain_entry *const next = hl_chain_next(chain, entry);
 
@@ -634,22 +658,6 @@ static inline enum future_state hl_chain_stop(struct future_context *chain, cons
 	if (HL_UNLIKELY((chain->padding & HL_FUTURE_WENT_ON) != went_on))
 		chain->padding ^= HL_FUTURE_WENT_ON;
 	return FUTURE_STATE_RUNNING;
-}
-
-/* An entry that is neither processed nor waiting for its init: nearly always the hint is. */
-static inline int hl_chain_can_poll(const struct future_chain_entry *entry)
-{
-	return (entry->flags & (FUTURE_CHAIN_FLAG_ENTRY_PROCESSED | HL_CHAIN_ENTRY_INITIALIZED)) ==
-	       HL_CHAIN_ENTRY_INITIALIZED;
-}
-
-/* The first unprocessed entry from this one on, initialised, or NULL. */
-static inline struct future_chain_entry *hl_chain_begin(struct future_context *chain, struct future_chain_entry *entry)
-{
-	entry = hl_chain_skip_processed(chain, entry);
-	if (entry != NULL && !FUTURE_CHAIN_ENTRY_IS_INITIALIZED(entry))
-		hl_chain_entry_initialize(entry, chain);
-	return entry;
 }
 
 /* A cancelled entry is left behind without its map, and without the init of the next. */
@@ -716,11 +724,13 @@ HL_ALWAYS_INLINE enum future_state hl_chain_poll(struct future_context *chain, s
 
 	if (HL_UNLIKELY(future_context_is_cancelled(chain)))
 		return hl_chain_poll_cancelled(chain, notifier, forward);
-	if (HL_UNLIKELY(!hl_chain_can_poll(entry))) {
-		entry = hl_chain_begin(chain, entry);
+	if (FUTURE_CHAIN_ENTRY_IS_PROCESSED(entry)) {
+		entry = forward ? hl_chain_skip_processed(chain, entry) : hl_chain_skip_few(chain, entry);
 		if (entry == NULL)
 			return FUTURE_STATE_COMPLETE;
 	}
+	if (HL_UNLIKELY(!FUTURE_CHAIN_ENTRY_IS_INITIALIZED(entry)))
+		hl_chain_entry_initialize(entry, chain);
 	struct future *future = hl_chain_entry_future(entry);
 
 	if (future_poll(future, notifier) != FUTURE_STATE_COMPLETE)
