@@ -3,7 +3,7 @@
 /*
  * executor.c: what spawned tasks cost.
  *
- * spawn_complete      a task spawns n that are complete at their first poll, on one worker; ns per task.
+ * spawn_complete      a task spawns n that are complete at their first poll, with 1 and 2 workers; ns per task.
  * ready_task          n tasks that yield 16 times each; ns per poll. coroutine: n C++20 coroutines that suspend as often, resumed from a ring queue.
  * tasks_of_1_us       n tasks that compute for a microsecond, with 1 and 2 workers; ns per task.
  * wake_to_poll        from before a wake in another thread until the task's poll; the median of many, in ns. futex: until a thread
@@ -127,7 +127,7 @@ static double spawn_complete(const struct bench_case *bench_case)
 {
 	const size_t runs = TASKS_PER_REPETITION / bench_case->n + 1;
 
-	return (double)measure_tasks(bench_case->n, 1, runs, yield_task, 0) / (double)(runs * bench_case->n);
+	return (double)measure_tasks(bench_case->n, bench_case->threads, runs, yield_task, 0) / (double)(runs * bench_case->n);
 }
 
 static double ready_task(const struct bench_case *bench_case)
@@ -272,6 +272,8 @@ static double wake_to_poll_futex(const struct bench_case *bench_case)
 static const struct bench_case cases[] = {
 	{ "spawn_complete", "hashloom", 1000, 1, spawn_complete, 0, 0 },
 	{ "spawn_complete", "hashloom", 65536, 1, spawn_complete, 0, 0 },
+	{ "spawn_complete", "hashloom", 1000, 2, spawn_complete, 0, 0 },
+	{ "spawn_complete", "hashloom", 65536, 2, spawn_complete, 0, 0 },
 	{ "ready_task", "hashloom", 16, 0, ready_task, 0, 0 },
 	{ "ready_task", "coroutine", 16, 0, ready_coroutine, 0, 0 },
 	{ "ready_task", "hashloom", 1000, 0, ready_task, 0, 0 },

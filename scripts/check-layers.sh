@@ -25,7 +25,7 @@ future:                FIRST_LINE
 
 poller:                FIRST_LINE future
 backoff:               FIRST_LINE poller
-executor:              FIRST_LINE future runtime backoff thread
+executor:              FIRST_LINE future runtime backoff lock thread
 runtime:               FIRST_LINE future backoff executor
 timers:                FIRST_LINE future lock thread
 combine:               base atomic future timers

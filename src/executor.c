@@ -23,15 +23,16 @@
  * So a task is in one queue at a time, is polled by one worker at a time, and a wake during the poll leads to one more (pitfall 33).
  *
  * Queues. Where there are several, each worker has a ring from which others steal half when they have nothing (bounded FIFO rings with
- * stealing: Go's scheduler, Vyukov 2012; Tokio), and a list for what is too much for it. A worker that is alone has the list only: no
+ * stealing: Go's scheduler, Vyukov 2012; Tokio), and behind it a list, with a lock, for what is too much for it: what the owner appends, and
+ * takes when the ring is empty, half of that others steal. A worker that is alone has the list only, without the lock: no
  * atomic operation, and one tenth less for a task. Another list is of tasks that use no waker. Wakers and spawns from outside push to the
  * inbox, a stack that is taken whole (so no ABA) and turned round. That is an exchange of one word: a signal handler may do it, also one
  * that has interrupted a worker. Workers look into the inbox now and then even if their queues are never empty.
  *
  * Sleep. Before it sleeps a worker puts SLEEPING into the empty inbox. Whoever replaces it by a task increments `wakes` and wakes one
  * sleeper. Who takes the inbox while others sleep puts SLEEPING there again, so that the next push wakes another. A worker that has more in
- * its ring than it runs tells a sleeper (wake_pending: one at a time), and who steals tells the next. That must not be missed: the task that
- * runs may wait inside of its poll for the one in the ring. (What did not fit into the ring cannot be stolen: S.4.)
+ * its ring or list than it runs tells a sleeper (wake_pending: one at a time), and who steals tells the next. That must not be missed: the task
+ * that runs may wait inside of its poll for the one in the ring.
  *
  * Shutdown. `closed` stops spawns. A worker that finds nothing to do and that as many tasks are complete as were spawned sets `stop`. To
  * cancel, all that wait are woken: tasks that ever waited are in a list of the worker that polled them first; those that were never
@@ -153,13 +154,9 @@ static uint32_t ring_count(const struct worker *worker)
 	return hl_u32_load_relaxed(&worker->tail) - hl_u32_load_relaxed(&worker->head);
 }
 
-/*
- * Half of the victim's tasks: one is returned, the others go into the thief's ring, which is empty. NULL: there is nothing, or somebody
- * was faster.
- */
-static struct runtime_task *ring_steal(struct worker *thief, struct worker *victim)
+/* Half of what is in the victim's ring. Returns how many; 0: there is nothing, or somebody was faster. */
+static uint32_t ring_steal(struct worker *victim, struct runtime_task **tasks)
 {
-	struct runtime_task *tasks[RING_SIZE / 2 + 1];
 	/* acquire: before the tail */
 	uint32_t head = hl_u32_load_acquire(&victim->head);
 	/* acquire. pairs with [EX-1] in ring_push() */
@@ -167,16 +164,50 @@ static struct runtime_task *ring_steal(struct worker *thief, struct worker *vict
 	const uint32_t n = available - available / 2;
 
 	if (available == 0 || available > RING_SIZE)
-		return NULL;
+		return 0;
 	for (uint32_t i = 0; i < n; i++)
 		tasks[i] = hl_ptr_load_relaxed(&victim->ring[(head + i) % RING_SIZE]);
 	/* release. pairs with [EX-2] in ring_push() */
-	if (!hl_u32_cas_release(&victim->head, &head, head + n))
-		return NULL;
-	for (uint32_t i = 1; i < n; i++)
-		(void)ring_push(thief, tasks[i]);
-	count(&thief->stolen, n);
-	return tasks[0];
+	return hl_u32_cas_release(&victim->head, &head, head + n) ? n : 0;
+}
+
+/* ---- what does not fit into a ring ------------------------------------------------------------------ */
+
+/* Tasks wait in the list. One that thieves take at this moment may still be counted. */
+static inline int is_listed(const struct worker *worker)
+{
+	return worker->has_thieves ? hl_u32_load_relaxed(&worker->listed) != 0 : worker->list.first != NULL;
+}
+
+static int is_queued(const struct worker *worker)
+{
+	return ring_count(worker) != 0 || is_listed(worker);
+}
+
+/* By the owner, where there are thieves. Whether it is the first. */
+HL_APART int listed_append(struct worker *worker, struct runtime_task *task)
+{
+	hl_lock_take(&worker->list_lock);
+	const uint32_t listed = hl_u32_load_relaxed(&worker->listed);
+	list_append(&worker->list, task);
+	hl_u32_store_relaxed(&worker->listed, listed + 1);
+	hl_lock_give(&worker->list_lock);
+	return listed == 0;
+}
+
+/* Takes up to n_max, the oldest, but no more than half of them if they are stolen. Returns how many. */
+static uint32_t listed_take(struct worker *worker, struct runtime_task **tasks, uint32_t n_max, int steals)
+{
+	uint32_t n = 0;
+
+	hl_lock_take(&worker->list_lock);
+	const uint32_t listed = hl_u32_load_relaxed(&worker->listed);
+	const uint32_t most = steals ? listed - listed / 2 : listed;
+	while (n < n_max && n < most)
+		tasks[n++] = list_take(&worker->list);
+	hl_u32_store_relaxed(&worker->listed, listed - n);
+	hl_lock_give(&worker->list_lock);
+	return n;
 }
 
 /* ---- waking workers --------------------------------------------------------------------------------- */
@@ -207,7 +238,7 @@ static void wake_sleepers(struct executor *executor, int sleepers)
 	}
 }
 
-/* There are more tasks in this worker's ring than it runs now. */
+/* There are more tasks in this worker's ring and list than it runs now. */
 static void tell_of_surplus(struct executor *executor)
 {
 	/* seq_cst. pairs with [EX-11] in worker_sleep(): push, then look for sleepers | count oneself, then look into the rings */
@@ -234,9 +265,12 @@ static void inbox_push(struct executor *executor, struct runtime_task *task)
 /* By the owner: a task that is to be polled. Others hear of it if more than so many are in the ring. */
 static inline void enqueue(struct worker *worker, struct runtime_task *task, uint32_t own)
 {
-	if (!worker->has_thieves || worker->list.first != NULL || !ring_push(worker, task))
+	if (!worker->has_thieves) {
 		list_append(&worker->list, task);
-	else if (ring_count(worker) > own)
+		return;
+	}
+	/* Behind others in the list it is told of by who steals them. */
+	if (is_listed(worker) || !ring_push(worker, task) ? listed_append(worker, task) : ring_count(worker) > own)
 		tell_of_surplus(worker->executor);
 }
 
@@ -383,7 +417,7 @@ HL_ALWAYS_INLINE int run(struct worker *worker, struct runtime_task *task, uint3
 /* The same; what comes next is not of the own queue. */
 HL_APART void run_apart(struct worker *worker, struct runtime_task *task)
 {
-	if (worker->has_thieves && ring_count(worker) > 0)
+	if (worker->has_thieves && is_queued(worker))
 		tell_of_surplus(worker->executor);
 	(void)run(worker, task, 0);
 }
@@ -419,18 +453,46 @@ static void empty_inbox(struct worker *worker)
 	}
 }
 
+/* The first of some tasks; the others go into the ring, which is empty. */
+static struct runtime_task *fill_ring(struct worker *worker, struct runtime_task **tasks, uint32_t n)
+{
+	/* Where it is empty. acquire. pairs with [EX-2] in ring_steal() */
+	const uint32_t tail = hl_u32_load_acquire(&worker->head);
+
+	for (uint32_t i = 1; i < n; i++)
+		hl_ptr_store_relaxed(&worker->ring[(tail + i - 1) % RING_SIZE], tasks[i]);
+	/* release. pairs with [EX-1] in ring_steal() */
+	hl_u32_store_release(&worker->tail, tail + n - 1);
+	return tasks[0];
+}
+
+/* Somebody has more than it runs now. */
+static int has_surplus(const struct executor *executor)
+{
+	for (unsigned i = 0; i < executor->workers_count; i++)
+		if (is_queued(&executor->workers[i]))
+			return 1;
+	return 0;
+}
+
+/* By a worker that has nothing. */
 static struct runtime_task *steal(struct worker *worker)
 {
 	struct executor *const executor = worker->executor;
+	struct runtime_task *tasks[RING_SIZE];
 
 	for (unsigned i = 1; i < executor->workers_count; i++) {
 		struct worker *const victim = &executor->workers[(worker->index + i) % executor->workers_count];
-		struct runtime_task *const task = ring_steal(worker, victim);
+		uint32_t n = ring_steal(victim, tasks);
 
-		if (task == NULL)
+		if (n == 0 && is_listed(victim))
+			n = listed_take(victim, tasks, RING_SIZE / 2, 1);
+		if (n == 0)
 			continue;
-		/* Who woke this worker woke no other. */
-		if (ring_count(worker) > 0 || ring_count(victim) > 0)
+		struct runtime_task *const task = fill_ring(worker, tasks, n);
+		count(&worker->stolen, n);
+		/* Who woke this worker woke no other, and others may have found wake_pending set. */
+		if (has_surplus(executor))
 			tell_of_surplus(executor);
 		return task;
 	}
@@ -440,21 +502,14 @@ static struct runtime_task *steal(struct worker *worker)
 /* The ring is empty: from what did not fit into it. */
 HL_APART struct runtime_task *refill(struct worker *worker)
 {
-	struct task_list *const list = &worker->list;
-	struct runtime_task *const task = list_take(list);
-	const uint32_t tail = hl_u32_load_relaxed(&worker->tail);
-	/* acquire. pairs with [EX-2] in ring_steal() */
-	const uint32_t room = RING_SIZE - (tail - hl_u32_load_acquire(&worker->head));
-	uint32_t n = 0;
+	struct runtime_task *tasks[RING_SIZE];
+	const uint32_t n = listed_take(worker, tasks, RING_SIZE, 0);
 
-	/* Out of the list before they are pushed: then they may be a thief's. */
-	for (; n < room && list->first != NULL; n++)
-		hl_ptr_store_relaxed(&worker->ring[(tail + n) % RING_SIZE], list_take(list));
 	if (n == 0)
-		return task;
-	/* release. pairs with [EX-1] in ring_steal() */
-	hl_u32_store_release(&worker->tail, tail + n);
-	tell_of_surplus(worker->executor);
+		return NULL;
+	struct runtime_task *const task = fill_ring(worker, tasks, n);
+	if (is_queued(worker))
+		tell_of_surplus(worker->executor);
 	return task;
 }
 
@@ -464,7 +519,7 @@ static inline struct runtime_task *take_own(struct worker *worker)
 		return list_take(&worker->list);
 	struct runtime_task *const task = ring_pop(worker);
 
-	return task != NULL ? task : refill(worker);
+	return task != NULL || !is_listed(worker) ? task : refill(worker);
 }
 
 /* Polls each of those that use no waker once. Returns for how long to pause, 0: go on. */
@@ -478,7 +533,7 @@ static uint64_t run_round(struct worker *worker)
 	for (struct runtime_task *task; (task = list_take(&round)) != NULL; n++)
 		run_apart(worker, task);
 	/* also that of tasks between the rounds, and of those that woke themselves */
-	if (worker->has_progress || worker->list.first != NULL || ring_count(worker) > 0) {
+	if (worker->has_progress || is_queued(worker)) {
 		worker->has_progress = 0;
 		worker->backoff = (struct hl_backoff){ 0, 0, 0 };
 		return 0;
@@ -532,14 +587,6 @@ static size_t step(struct worker *worker, size_t n_max, uint64_t *pause_ns)
 }
 
 /* ---- sleeping --------------------------------------------------------------------------------------- */
-
-static int has_surplus(const struct executor *executor)
-{
-	for (unsigned i = 0; i < executor->workers_count; i++)
-		if (ring_count(&executor->workers[i]) != 0)
-			return 1;
-	return 0;
-}
 
 /* Closed, and nothing is left. Who has completed the last task gets 1 here, if not before. */
 static int is_quiescent(struct executor *executor)
@@ -752,7 +799,7 @@ static void signal_what_is_left(struct worker *worker)
 {
 	struct executor *const executor = worker->executor;
 
-	if (event_fd(executor) >= 0 && (worker->list.first != NULL || !announce_sleep(executor)))
+	if (event_fd(executor) >= 0 && (is_listed(worker) || !announce_sleep(executor)))
 		wake_sleepers(executor, INT_MAX);
 }
 
@@ -832,7 +879,7 @@ uint64_t runtime_timeout_ns(const struct runtime *runtime)
 
 	if (executor->threads_count > 0)
 		return UINT64_MAX;
-	if (worker->list.first != NULL || !is_stack_empty(hl_ptr_load_relaxed(&executor->inbox)))
+	if (is_listed(worker) || !is_stack_empty(hl_ptr_load_relaxed(&executor->inbox)))
 		return 0;
 	return worker->again.first != NULL ? worker->pause_ns : UINT64_MAX;
 }

@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "backoff.h"
+#include "lock.h"
 
 #ifndef RING_SIZE /* prove/ tries schedules with a shorter one */
 #define RING_SIZE 256 /* a power of two */
@@ -26,9 +27,12 @@ struct worker {
 	hl_u32 tail __attribute__((aligned(HL_CACHE_LINE))); /* the next push; written by the owner */
 	hl_ptr ring[RING_SIZE];
 
+	struct task_list list __attribute__((aligned(HL_CACHE_LINE))); /* behind those in the ring; where there are thieves, */
+	hl_lock list_lock;					       /* this is its lock, */
+	hl_u32 listed;						       /* and this says how many are in it */
+
 	/* Only the owner touches what follows, */
-	struct executor *executor;
-	struct task_list list;	/* behind those in the ring */
+	struct executor *executor __attribute__((aligned(HL_CACHE_LINE)));
 	struct task_list again; /* use no waker: polled in turn */
 	struct hl_backoff backoff;
 	size_t tasks_since_again; /* one of those was polled beside others */

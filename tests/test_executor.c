@@ -1029,6 +1029,45 @@ static void test_executor_S4_a_task_waits_inside_for_what_it_spawned(void **stat
 	end(1000);
 }
 
+#define MORE_THAN_A_RING 600
+
+static enum future_state act_spawns_many_and_waits_inside(struct future_context *context, struct actor_data *actor,
+							  struct future_notifier *notifier)
+{
+	struct actor *const others = actor->others;
+
+	(void)context;
+	(void)notifier;
+	for (unsigned i = 0; i < MORE_THAN_A_RING; i++)
+		if (runtime_spawn(runtime, &others[i].task, FUTURE_AS_RUNNABLE(&others[i].future), NULL) != HASHLOOM_OK)
+			return FUTURE_STATE_RUNNING;
+	return wait_inside_for(&others[MORE_THAN_A_RING - 1]);
+}
+
+/* The last one is far behind what fits into a worker's ring, and is stolen nevertheless. Otherwise this hangs. */
+static void test_executor_S4_a_task_waits_inside_for_the_last_of_many(void **state)
+{
+	static struct actor others[MORE_THAN_A_RING];
+
+	(void)state;
+	begin(2);
+	for (unsigned turn = 0; turn < 20; turn++) {
+		struct actor parent;
+
+		actor_init(&parent, act_spawns_many_and_waits_inside, 0);
+		for (unsigned i = 0; i < MORE_THAN_A_RING; i++)
+			actor_init(&others[i], act_yield, 1);
+		parent.future.data.others = others;
+		spawn(&parent, NULL);
+		runtime_join(&parent.task);
+		for (unsigned i = 0; i < MORE_THAN_A_RING; i++) {
+			runtime_join(&others[i].task);
+			assert_done(&others[i], 1);
+		}
+	}
+	end((uint64_t)20 * (1 + MORE_THAN_A_RING));
+}
+
 static hl_u32 phase;
 
 /* Polled in turn, then wakes itself once, and is complete. */
@@ -1148,6 +1187,7 @@ int main(void)
 #endif
 		cmocka_unit_test(test_executor_waits_and_joins_inside_of_a_task),
 		cmocka_unit_test(test_executor_S4_a_task_waits_inside_for_what_it_spawned),
+		cmocka_unit_test(test_executor_S4_a_task_waits_inside_for_the_last_of_many),
 		cmocka_unit_test(test_executor_S4_a_task_in_turn_waits_inside_for_one_that_yields),
 		cmocka_unit_test(test_executor_faults_of_workers_are_seen),
 	};

@@ -46,8 +46,8 @@
  *        any more when its future has been seen complete (future.h says so to those who call it): the task's memory is the caller's.
  *   S.3  Each task that was spawned completes, is told to its callback once or to who joins, also when the runtime is shut down.
  *   S.4  Ready tasks wait for what is in front of them in the queue, and for at most 256 that come later, and a round of those that use no waker;
- *        none waits for ever while others are ready. No worker sleeps while another's queue has more than it runs, as to the first 256: so a task may
- *        wait inside of its poll for others, if workers are left, and they are not farther behind. But one that uses no waker stays with the
+ *        none waits for ever while others are ready. No worker sleeps while another has more ready tasks than it runs: so a task
+ *        may wait inside of its poll for others, if workers are left. But one that uses no waker stays with the
  *        worker that has polled it: it is not polled while another task of that worker waits inside of its poll, which so must not wait for it.
  *   S.5  No call allocates but runtime_new_cfg(). A task costs its future and a struct runtime_task, of at most 64 bytes.
  *

@@ -42,6 +42,9 @@ enum job_kind {
 	JOB_WAITS_INSIDE, /* for the event, with runtime_wait() */
 	JOB_SPAWNS_AND_WAITS_INSIDE,
 	JOB_HAPPENS,
+	JOB_SPAWNS_AND_BLOCKS, /* until a JOB_RELEASES has run */
+	JOB_BLOCKS,	       /* and may spawn one job before */
+	JOB_RELEASES,
 };
 
 struct job_data {
@@ -50,6 +53,7 @@ struct job_data {
 	hl_u32 polls_seen; /* the same: a poll must know of the last one by the runtime's orders */
 	hl_u32 is_polled;
 	int may_be_cancelled; /* and so be polled for nothing */
+	unsigned spawns;      /* a job, 0: none */
 };
 
 struct job_output {
@@ -76,6 +80,13 @@ static struct future_waker shared_waker;
 static void spawn(unsigned i, runtime_completed_fn completed)
 {
 	spawn_result[i] = runtime_spawn(runtime, &jobs[i]->task, FUTURE_AS_RUNNABLE(&jobs[i]->future), completed);
+}
+
+/* By job 0; told as it is. */
+static void spawn_all(void)
+{
+	for (unsigned i = 1; i <= spawned_count; i++)
+		spawn(i, jobs[0]->task.completed);
 }
 
 static void job_told(struct runtime_task *task)
@@ -186,15 +197,25 @@ static enum future_state poll_by_kind(struct future_context *context, struct job
 		FUTURE_WAKER_WAKE(&notifier->waker);
 		return wait_for_waker(notifier);
 	case JOB_SPAWNS:
-		for (unsigned i = 1; i <= spawned_count; i++)
-			spawn(i, jobs[0]->task.completed);
+		spawn_all();
 		return FUTURE_STATE_COMPLETE;
 	case JOB_WAITS_INSIDE: return wait_inside();
 	case JOB_SPAWNS_AND_WAITS_INSIDE:
-		spawn(1, NULL);
+		spawn_all();
 		return wait_inside();
 	case JOB_HAPPENS:
 		happen();
+		return FUTURE_STATE_COMPLETE;
+	case JOB_SPAWNS_AND_BLOCKS:
+		spawn_all();
+		/* fall through */
+	case JOB_BLOCKS:
+		if (data->spawns != 0)
+			spawn(data->spawns, NULL);
+		schedule_wait_while(&called, 0);
+		return FUTURE_STATE_COMPLETE;
+	case JOB_RELEASES:
+		hl_u32_store_relaxed(&called, 1);
 		return FUTURE_STATE_COMPLETE;
 	default: return FUTURE_STATE_COMPLETE;
 	}
@@ -323,15 +344,58 @@ static void run_wait_inside(unsigned task)
 	run_event(JOB_WAITS_INSIDE, task);
 }
 
+/* The last of those that are spawned is waited for. */
+static void spawn_and_wait_inside(unsigned count)
+{
+	spawned_count = count;
+	make_job(0, JOB_SPAWNS_AND_WAITS_INSIDE);
+	for (unsigned i = 1; i <= count; i++)
+		make_job(i, i < count ? JOB_READY : JOB_HAPPENS);
+	spawn(0, NULL);
+	for (unsigned i = 0; i <= count; i++)
+		join_and_free(i);
+}
+
 static void run_spawn_and_wait_inside(unsigned task)
 {
 	(void)task;
-	spawned_count = 1;
-	make_job(0, JOB_SPAWNS_AND_WAITS_INSIDE);
-	make_job(1, JOB_HAPPENS);
+	spawn_and_wait_inside(1);
+}
+
+/* It does not fit into the ring. */
+static void run_wait_inside_for_what_is_listed(unsigned task)
+{
+	(void)task;
+	spawn_and_wait_inside(3);
+}
+
+/* Two workers block: who has stolen the first of two tells a third one of the second. */
+static void run_block_two_of_three(unsigned task)
+{
+	(void)task;
+	spawned_count = 2;
+	make_job(0, JOB_SPAWNS_AND_BLOCKS);
+	make_job(1, JOB_BLOCKS);
+	make_job(2, JOB_RELEASES);
 	spawn(0, NULL);
-	join_and_free(0);
-	join_and_free(1);
+	for (unsigned i = 0; i < 3; i++)
+		join_and_free(i);
+}
+
+/* Two that block have spawned one each; of the second nobody is told while who was told of the first is on its way: it tells the fourth. */
+static void run_block_three_of_four(unsigned task)
+{
+	(void)task;
+	make_job(0, JOB_BLOCKS);
+	make_job(1, JOB_BLOCKS);
+	make_job(2, JOB_BLOCKS);
+	make_job(3, JOB_RELEASES);
+	jobs[0]->future.data.spawns = 2;
+	jobs[1]->future.data.spawns = 3;
+	spawn(0, NULL);
+	spawn(1, NULL);
+	for (unsigned i = 0; i < 4; i++)
+		join_and_free(i);
 }
 
 static void run_wakers(enum job_kind kind, unsigned task)
@@ -686,6 +750,12 @@ static const struct schedule_scenario scenarios[] = {
 	  .argument = WORKERS(1), .setup = setup_workers, .run = run_wait_inside, .check = check_all },
 	{ .name = "spawn-and-wait-inside", .shows = "R.1 S.4", .tasks = 1, .bound = 2, .bound_weak = 1,
 	  .argument = WORKERS(2), .setup = setup_workers, .run = run_spawn_and_wait_inside, .check = check_all },
+	{ .name = "wait-inside-for-what-is-listed", .shows = "R.1 S.4", .tasks = 1, .bound = 2, .is_large = 1, .bound_weak = 1,
+	  .argument = WORKERS(2), .setup = setup_workers, .run = run_wait_inside_for_what_is_listed, .check = check_all },
+	{ .name = "two-of-three-workers-block", .shows = "S.4", .tasks = 1, .bound = 1, .is_large = 1, .bound_weak = 1,
+	  .argument = WORKERS(3), .setup = setup_workers, .run = run_block_two_of_three, .check = check_all },
+	{ .name = "three-of-four-workers-block", .shows = "S.4", .tasks = 1, .bound = 1, .is_large = 1, .bound_weak = 0,
+	  .argument = WORKERS(4), .setup = setup_workers, .run = run_block_three_of_four, .check = check_all },
 	{ .name = "steal-of-the-only-one", .shows = "S.1 S.3", .pitfalls = "33", .tasks = 1, .bound = 2, .bound_weak = 1,
 	  .argument = WORKERS(2), .setup = setup_workers, .run = run_spawner_of_one, .check = check_all },
 	{ .name = "steal-beside-push-and-pop", .shows = "S.1 S.3", .pitfalls = "33", .tasks = 1, .bound = 2, .is_large = 1, .bound_weak = 1,
