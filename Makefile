@@ -16,12 +16,12 @@ MAKEFLAGS += --no-print-directory
 
 build:
 	@scripts/packages.sh build
-	cmake --preset release -DHASHLOOM_TESTS=OFF -DHASHLOOM_BENCH=OFF
+	cmake --preset release -DHASHLOOM_TESTS=OFF -DHASHLOOM_BENCH=OFF -DHASHLOOM_WERROR=OFF
 	cmake --build --preset release --parallel $(JOBS)
 
 run:
 	@scripts/packages.sh run
-	cmake --preset release -DHASHLOOM_TESTS=OFF -DHASHLOOM_BENCH=OFF
+	cmake --preset release -DHASHLOOM_TESTS=OFF -DHASHLOOM_BENCH=OFF -DHASHLOOM_WERROR=OFF
 	cmake --build --preset release --parallel $(JOBS) --target hashloom_program
 	printf '%s\n' 'get 1F600' 'get 41' 'get 0' 'get FFFFF' stats quit | \
 		build/release/hashloom kv $(UNICODE_DATA) --delimiter ';' --key-base 16

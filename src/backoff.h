@@ -10,6 +10,8 @@
 
 #include <hashloom/poller.h>
 
+#include <sched.h>
+
 #include "futex.h"
 
 #ifndef FRUITLESS_ROUNDS_FREE /* prove/ tries schedules with fewer, and with shorter pauses */
@@ -17,6 +19,7 @@
 #define FRUITLESS_POLLS_FREE 4096
 #define PAUSE_MIN_NS 1000
 #endif
+#define ROUNDS_PER_YIELD 64 /* on one CPU with the thread that is waited for, the others only keep it from going on */
 #define PAUSE_PER_ELAPSED 4
 #define PAUSE_PER_ROUND 256
 #define PAUSE_MAX_NS 5000000
@@ -69,6 +72,8 @@ static inline uint64_t hl_backoff_pause_ns(struct hl_backoff *backoff, uint64_t 
 
 	if (pause_ns == 0 && has_word)
 		(void)hashloom_poller_wait(word, WORD_ROUND_NS);
+	else if (pause_ns == 0 && backoff->rounds % ROUNDS_PER_YIELD == 0)
+		(void)sched_yield();
 	else if (pause_ns == 0)
 		hl_relax();
 	return pause_ns;

@@ -45,7 +45,7 @@
  *   EX-4   wake: or NOTIFIED acq_rel                 taken: add acq_rel; parked: sub acq_rel    what happened before the wake is visible to
  *                                                                                               the poll that it leads to; a poll to the next
  *   EX-5   complete: exchange acq_rel                join: load acquire                         the future's output
- *   EX-6   wakes: add release                        sleep: load, and then EX-11's fence        who sees the count sees push, stop
+ *   EX-6   wakes: add release                        sleep: load acquire                        who sees the count sees push, stop, wake_pending
  *   EX-7   fence in is_quiescent()                   itself, on another worker                  who of several completes the last task
  *   EX-8   completed: store release                  is_quiescent(): load acquire               what the tasks did, for who has shut down
  *   EX-9   closed: store release                     is_quiescent(): load, and then EX-7's fence  what was spawned from outside is counted
@@ -69,6 +69,7 @@
 
 #define INBOX_PERIOD 61 /* tasks between two looks into the inbox */
 #define AGAIN_PERIOD 64 /* tasks between two of those that use no waker */
+#define HELP_PERIOD 64	/* turns between two looks into the queues of others, by a worker that always has something to do */
 
 #ifndef LOOKS_BEFORE_SLEEP
 #define LOOKS_BEFORE_SLEEP 64
@@ -429,20 +430,41 @@ static int is_stack_empty(const void *top)
 	return top == NULL || top == SLEEPING;
 }
 
-/* What has come from outside is queued, oldest first. Each failed turn is another's success. */
-static void empty_inbox(struct worker *worker)
+/* Says in the inbox that a push must wake somebody. 0: there are tasks. */
+static int announce_sleep(struct executor *executor)
+{
+	void *expected = NULL;
+
+	return hl_ptr_cas_relaxed(&executor->inbox, &expected, SLEEPING) || expected == SLEEPING;
+}
+
+/* What has come from outside, newest first, or NULL. Each failed turn is another's success. */
+static struct runtime_task *take_inbox(struct worker *worker)
 {
 	struct executor *const executor = worker->executor;
 	void *top = hl_ptr_load_relaxed(&executor->inbox);
+	void *mark;
 
 	do {
 		if (is_stack_empty(top))
-			return;
+			return NULL;
+		mark = hl_u32_load_relaxed(&executor->sleepers) > 0 ? SLEEPING : NULL;
 	/* acquire. pairs with [EX-3] in inbox_push() */
-	} while (!hl_ptr_cas_acquire(&executor->inbox, &top, hl_u32_load_relaxed(&executor->sleepers) > 0 ? SLEEPING : NULL));
+	} while (!hl_ptr_cas_acquire(&executor->inbox, &top, mark));
+	if (mark == NULL && worker->has_thieves) {
+		/* If the top has gone and come back since the look at the sleepers, some may sleep by now, behind SLEEPING that is gone. */
+		hl_fence_seq_cst(); /* pairs with [EX-11] in worker_sleep(): it counts itself, and then announces */
+		if (hl_u32_load_relaxed(&executor->sleepers) > 0 && !announce_sleep(executor))
+			wake_sleepers(executor, 1);
+	}
+	return top;
+}
 
+/* What has come from outside is queued, oldest first. */
+static void empty_inbox(struct worker *worker)
+{
 	struct runtime_task *oldest = NULL;
-	for (struct runtime_task *task = top, *below; task != NULL; task = below) {
+	for (struct runtime_task *task = take_inbox(worker), *below; task != NULL; task = below) {
 		below = task->next;
 		task->next = oldest;
 		oldest = task;
@@ -475,28 +497,47 @@ static int has_surplus(const struct executor *executor)
 	return 0;
 }
 
+/* Half of what the next one has that has something. Returns how many, 0: none. */
+static uint32_t take_of_others(struct worker *worker, struct runtime_task **tasks)
+{
+	struct executor *const executor = worker->executor;
+	uint32_t n = 0;
+
+	for (unsigned i = 1; i < executor->workers_count && n == 0; i++) {
+		struct worker *const victim = &executor->workers[(worker->index + i) % executor->workers_count];
+
+		n = ring_steal(victim, tasks);
+		if (n == 0 && is_listed(victim))
+			n = listed_take(victim, tasks, RING_SIZE / 2, 1);
+	}
+	count(&worker->stolen, n);
+	return n;
+}
+
 /* By a worker that has nothing. */
 static struct runtime_task *steal(struct worker *worker)
 {
-	struct executor *const executor = worker->executor;
 	struct runtime_task *tasks[RING_SIZE];
+	const uint32_t n = take_of_others(worker, tasks);
 
-	for (unsigned i = 1; i < executor->workers_count; i++) {
-		struct worker *const victim = &executor->workers[(worker->index + i) % executor->workers_count];
-		uint32_t n = ring_steal(victim, tasks);
+	if (n == 0)
+		return NULL;
+	struct runtime_task *const task = fill_ring(worker, tasks, n);
+	/* Who woke this worker woke no other, and others may have found wake_pending set. */
+	if (has_surplus(worker->executor))
+		tell_of_surplus(worker->executor);
+	return task;
+}
 
-		if (n == 0 && is_listed(victim))
-			n = listed_take(victim, tasks, RING_SIZE / 2, 1);
-		if (n == 0)
-			continue;
-		struct runtime_task *const task = fill_ring(worker, tasks, n);
-		count(&worker->stolen, n);
-		/* Who woke this worker woke no other, and others may have found wake_pending set. */
-		if (has_surplus(executor))
-			tell_of_surplus(executor);
-		return task;
-	}
-	return NULL;
+/* By a worker that never has nothing: another one may wait inside of a poll for what is in its own queue. */
+HL_APART void help(struct worker *worker)
+{
+	struct runtime_task *tasks[RING_SIZE];
+	const uint32_t n = take_of_others(worker, tasks);
+
+	worker->steps_since_help = 0;
+	for (uint32_t i = 0; i < n; i++)
+		enqueue(worker, tasks[i], 1);
 }
 
 /* The ring is empty: from what did not fit into it. */
@@ -573,6 +614,8 @@ static size_t step(struct worker *worker, size_t n_max, uint64_t *pause_ns)
 	}
 	if (n > 0) {
 		worker->has_progress = 1;
+		if (worker->has_thieves && ++worker->steps_since_help >= HELP_PERIOD)
+			help(worker);
 		/* none is owed to those that come later */
 		worker->tasks_since_again = worker->again.first == NULL ? 0 : worker->tasks_since_again + n;
 		for (; worker->tasks_since_again >= AGAIN_PERIOD && worker->again.first != NULL; worker->tasks_since_again -= AGAIN_PERIOD)
@@ -606,14 +649,6 @@ static int is_quiescent(struct executor *executor)
 	return completed == spawned + hl_u64_load_relaxed(&executor->spawned_outside);
 }
 
-/* Says in the inbox that a push must wake somebody. 0: there are tasks. */
-static int announce_sleep(struct executor *executor)
-{
-	void *expected = NULL;
-
-	return hl_ptr_cas_relaxed(&executor->inbox, &expected, SLEEPING) || expected == SLEEPING;
-}
-
 /* Sleeps until a push, a surplus or stop, or for pause_ns, if that is not 0. May return for nothing. */
 static void worker_sleep(struct worker *worker, uint64_t pause_ns)
 {
@@ -624,8 +659,8 @@ static void worker_sleep(struct worker *worker, uint64_t pause_ns)
 			return;
 		hl_relax();
 	}
-	/* relaxed, which the fence makes an acquire, before the inbox is changed. pairs with [EX-6] in wake_sleepers() */
-	const uint32_t wakes = hl_u32_load_relaxed(&executor->wakes);
+	/* acquire: before wake_pending is cleared, and the inbox changed. pairs with [EX-6] in wake_sleepers() */
+	const uint32_t wakes = hl_u32_load_acquire(&executor->wakes);
 
 	hl_u32_fetch_add_relaxed(&executor->sleepers, 1);
 	hl_u32_store_relaxed(&executor->wake_pending, 0);
@@ -822,6 +857,9 @@ static void join_by_driving(struct executor *executor, struct runtime_task *task
 
 void runtime_join(struct runtime_task *task)
 {
+	/* then the runtime may be gone */
+	if (runtime_is_complete(task))
+		return;
 	struct executor *const executor = &task->runtime->executor;
 
 	if (executor->threads_count == 0) {
@@ -838,6 +876,9 @@ void runtime_join(struct runtime_task *task)
 
 void runtime_cancel(struct runtime_task *task)
 {
+	/* then the runtime may be gone */
+	if (runtime_is_complete(task))
+		return;
 	/* Afterwards the task may be complete, and gone. */
 	struct executor *const executor = &task->runtime->executor;
 

@@ -36,6 +36,7 @@ struct worker {
 	struct task_list again; /* use no waker: polled in turn */
 	struct hl_backoff backoff;
 	size_t tasks_since_again; /* one of those was polled beside others */
+	unsigned steps_since_help; /* since others' queues were looked into, with tasks of its own */
 	unsigned index;
 	int has_thieves; /* there are other workers */
 	int has_progress;

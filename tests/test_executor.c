@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/time.h>
 
@@ -526,6 +527,24 @@ static void end_cancelled(struct actor *actor, uint64_t spawned)
 	runtime_join(&actor->task);
 	assert_cancelled(actor);
 	end(spawned);
+}
+
+/* Who collects its tasks last. */
+static void test_executor_tasks_may_be_joined_after_delete(void **state)
+{
+	(void)state;
+	for (unsigned workers = 0; workers <= 2; workers++) {
+		struct actor actor;
+
+		begin(workers);
+		actor_init(&actor, act_yield, 3);
+		spawn(&actor, NULL);
+		runtime_delete(runtime);
+		runtime_cancel(&actor.task);
+		runtime_join(&actor.task);
+		assert_int_equal(runtime_is_complete(&actor.task), 1);
+		assert_int_equal(FUTURE_STATE(&actor.future), FUTURE_STATE_COMPLETE);
+	}
 }
 
 /* A chain that gets on is not made to wait by one that does not. */
@@ -1068,6 +1087,60 @@ static void test_executor_S4_a_task_waits_inside_for_the_last_of_many(void **sta
 	end((uint64_t)20 * (1 + MORE_THAN_A_RING));
 }
 
+static hl_u32 yields, is_over;
+
+static enum future_state act_yields_until_it_is_over(struct future_context *context, struct actor_data *actor, struct future_notifier *notifier)
+{
+	(void)context;
+	(void)actor;
+	if (hl_u32_load_relaxed(&is_over))
+		return FUTURE_STATE_COMPLETE;
+	hl_u32_fetch_add_relaxed(&yields, 1);
+	notifier->notifier_used = FUTURE_NOTIFIER_WAKER;
+	FUTURE_WAKER_WAKE(&notifier->waker);
+	return FUTURE_STATE_RUNNING;
+}
+
+/* The first of the others is taken by the other worker, which then has always something to do. */
+static enum future_state act_waits_inside_beside_one_that_yields(struct future_context *context, struct actor_data *actor,
+								  struct future_notifier *notifier)
+{
+	struct actor *const others = actor->others;
+
+	(void)context;
+	(void)notifier;
+	for (unsigned i = 0; i < 2; i++) {
+		if (runtime_spawn(runtime, &others[i].task, FUTURE_AS_RUNNABLE(&others[i].future), NULL) != HASHLOOM_OK)
+			return FUTURE_STATE_RUNNING;
+		while (hl_u32_load_relaxed(&yields) < 1000)
+			sched_yield();
+	}
+	(void)wait_inside_for(&others[1]);
+	hl_u32_store_relaxed(&is_over, 1);
+	return FUTURE_STATE_COMPLETE;
+}
+
+/* The other worker looks for what this one does not come to. Otherwise this hangs. */
+static void test_executor_S4_a_task_waits_inside_beside_one_that_yields(void **state)
+{
+	struct actor parent, others[2];
+
+	(void)state;
+	begin(2);
+	hl_u32_store_relaxed(&yields, 0);
+	hl_u32_store_relaxed(&is_over, 0);
+	actor_init(&parent, act_waits_inside_beside_one_that_yields, 0);
+	actor_init(&others[0], act_yields_until_it_is_over, 0);
+	actor_init(&others[1], act_yield, 1);
+	parent.future.data.others = others;
+	spawn(&parent, NULL);
+	runtime_join(&parent.task);
+	for (unsigned i = 0; i < 2; i++)
+		runtime_join(&others[i].task);
+	assert_done(&others[1], 1);
+	end(3);
+}
+
 static hl_u32 phase;
 
 /* Polled in turn, then wakes itself once, and is complete. */
@@ -1185,9 +1258,11 @@ int main(void)
 #ifndef KIT_THREAD_SANITIZER /* which keeps signals back until its thread makes a call that it knows: not in a futex */
 		cmocka_unit_test(test_executor_S2_wakes_from_a_timers_signal),
 #endif
+		cmocka_unit_test(test_executor_tasks_may_be_joined_after_delete),
 		cmocka_unit_test(test_executor_waits_and_joins_inside_of_a_task),
 		cmocka_unit_test(test_executor_S4_a_task_waits_inside_for_what_it_spawned),
 		cmocka_unit_test(test_executor_S4_a_task_waits_inside_for_the_last_of_many),
+		cmocka_unit_test(test_executor_S4_a_task_waits_inside_beside_one_that_yields),
 		cmocka_unit_test(test_executor_S4_a_task_in_turn_waits_inside_for_one_that_yields),
 		cmocka_unit_test(test_executor_faults_of_workers_are_seen),
 	};

@@ -5,7 +5,7 @@
  *
  * Functions that can fail return an int: 0 or a positive number is a success, a negative one is an
  * `enum hashloom_error`. "Not found" and "already there" are results, not errors. The library never
- * prints, never exits and never aborts on bad input.
+ * prints, never exits and never aborts on bad input; pointers are not checked for NULL, but where a header says that NULL is allowed.
  */
 #ifndef HASHLOOM_BASE_H
 #define HASHLOOM_BASE_H

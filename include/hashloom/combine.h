@@ -190,7 +190,8 @@ FUTURE(future_timeout_fut, struct future_timeout_data, struct future_timeout_out
  * deadline_ns: until when, by the timers' clock.
  * Returns:  the future, idle.
  * Threads:  any.  Progress: wait-free; its polls: as inner's, and as those of a sleep (timers.h). After the time is over it waits until
- *           inner is drained (K.2): a task that knows nothing of cancellation runs to its end (X.3).
+ *           inner is drained (K.2): a task that knows nothing of cancellation runs to its end (X.3), and if it has none, this
+ *           future has none: give such a task FUTURE_PROPERTY_CANCEL.
  * Order:    as future_all().
  * Memory:   none.  Cost: that of a sleep.
  * Lifetime: inner and timers must stay until the future is complete.

@@ -21,7 +21,8 @@
  * Guarantees
  *   T.1  An operation is done exactly once, or refused (V.3); none is forgotten, whatever the queue's size.
  *   T.2  The result is visible before the waker is called, and to who has seen (acquire) that the poller's word is not zero; the
- *        waker is not called any more once the future was seen complete.
+ *        waker is not called any more once the future was seen complete. (One that is done, and whose waker is being called, is RUNNING, to be polled
+ *        in turn: FUTURE_NOTIFIER_NONE.)
  *   T.3  The waker of the last poll counts.
  *   T.4  data_mover_threads_delete() does what is in the queue, then ends the workers.
  *   T.5  An operation that is done in pieces is as one that is not: complete when the last piece is, durable when all are. Copies,
@@ -112,7 +113,7 @@ HASHLOOM_API struct data_mover_threads *data_mover_threads_default(void);
 
 /*
  * data_mover_threads_get_vdm: the mover as vdm.h wants it.
- * mover:    of data_mover_threads_new().
+ * mover:    of data_mover_threads_new(), not NULL.
  * Returns:  its struct vdm, never NULL.
  * Threads:  any.  Progress: wait-free.  Order: none.  Memory: none.  Cost: none.  Lifetime: the mover's.
  */

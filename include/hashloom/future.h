@@ -422,8 +422,8 @@ struct __attribute__((may_alias)) future_chain_entry {
 	} name
 
 /*
- * Declare an entry, as a member of the chain's data struct. Entries come first and side by side. Without
- * a LAST the entries must fill the whole struct, or the chain runs into what follows; behind a LAST other members may follow.
+ * Declare an entry, as a member of the chain's data struct. Entries come first and side by side, which is not checked. Without a LAST
+ * the entries must fill the whole struct (but for less than 80 bytes), or the chain runs into what follows; behind a LAST other members may follow.
  */
 #define FUTURE_CHAIN_ENTRY(future_type, name) HL_CHAIN_ENTRY(future_type, name, 1)
 #define FUTURE_CHAIN_ENTRY_LAST(future_type, name) HL_CHAIN_ENTRY(future_type, name, 2)
@@ -866,8 +866,8 @@ static inline int hl_chain_link(char *at, char *end, unsigned align_log2_max)
 	} while (0)
 
 /*
- * The same for a chain that is never sent back (C.4 does not hold): a poll costs the same however many entries are behind
- * it. The last step, too.
+ * The same for a chain that is never sent back (C.4 does not hold: flags that are cleared behind it are not noticed): a poll costs the same
+ * however many entries are behind it. The last step, too.
  */
 #define FUTURE_CHAIN_INIT_FORWARD(futurep)                                                         \
 	do {                                                                                       \

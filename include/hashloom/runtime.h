@@ -37,18 +37,22 @@
  *        other wakes of the same slot until it goes on).
  *   R.7  With nothing due the thread sleeps on a futex until it is woken. Futures without a waker are
  *        looked at after at most 1/4 of the time that passed without progress, and at most 5 ms
- *        (longer only if looking at all of them takes longer than 1/256 of that). While one that is polled alone names a word
+ *        (longer only if looking at all of them takes longer than 1/256 of that); the first 4,096 polls without progress, and the first 8 rounds, are made
+ *        without a pause (about 0.4 ms). While one that is polled alone names a word
  *        (FUTURE_NOTIFIER_POLLER), that is waited for, for about a microsecond a poll (poller.h).
  *
  * and of spawned tasks
- *   S.1  A task's future is polled by one thread at a time, not always by the same; what one poll did is visible to the next. R.1, R.2 and R.7 hold.
+ *   S.1  A task's future is polled by one thread at a time, not always by the same, with a notifier each time (never NULL); what one poll did is
+ *        visible to the next. R.1, R.2 and R.7 hold.
  *   S.2  Waking is an exchange of a word or two and perhaps a futex call: wakers may be called from signal handlers. Here a waker must not be called
  *        any more when its future has been seen complete (future.h says so to those who call it): the task's memory is the caller's.
- *   S.3  Each task that was spawned completes, is told to its callback once or to who joins, also when the runtime is shut down.
- *   S.4  Ready tasks wait for what is in front of them in the queue, and for at most 256 that come later, and a round of those that use no waker;
- *        none waits for ever while others are ready. No worker sleeps while another has more ready tasks than it runs: so a task
- *        may wait inside of its poll for others, if workers are left. But one that uses no waker stays with the
- *        worker that has polled it: it is not polled while another task of that worker waits inside of its poll, which so must not wait for it.
+ *   S.3  Each task that was spawned is polled until it completes, and is told to its callback once or to who joins, also when the runtime is shut
+ *        down. (One that never ends, and knows nothing of cancellation, keeps shutdown and delete waiting for ever.)
+ *   S.4  Ready tasks wait for what is in front of them in the queue, and for at most 256 that come later, and a round of those that use no waker
+ *        (again for one that another worker takes over); none waits for ever while others are ready. No worker sleeps while another has more
+ *        ready tasks than it runs, and one that never has nothing looks now and then for what others do not come to: so a task may wait inside of
+ *        its poll for others (with runtime_wait(), for a future that they complete), if workers are left. But one that uses no waker stays with
+ *        the worker that has polled it: it is not polled while another task of that worker waits inside of its poll, which so must not wait for it.
  *   S.5  No call allocates but runtime_new_cfg(). A task costs its future and a struct runtime_task, of at most 64 bytes.
  *
  * Which calls may run together: runtime_wait and runtime_wait_multiple on one runtime from several threads, also
@@ -105,7 +109,7 @@ enum runtime_shutdown {
 struct runtime_statistics {
 	uint64_t spawned;
 	uint64_t completed;
-	uint64_t polls;
+	uint64_t polls; /* also those of tasks that are polled in turn: they may be many (R.7) */
 	uint64_t stolen; /* tasks that moved from one worker's queue to another's */
 	uint64_t sleeps; /* of workers */
 	unsigned workers;
@@ -147,7 +151,8 @@ HASHLOOM_API void runtime_delete(struct runtime *runtime);
 
 /*
  * runtime_wait: polls a future until it is complete.
- * runtime:  of runtime_new().
+ * runtime:  of runtime_new() or runtime_new_cfg(). Spawned tasks are its workers' business, and are not run by this call: without workers a future
+ *           that waits for one is never complete.
  * future:   initialised; may be complete.
  * Returns:  nothing; the future is complete.
  * Threads:  any, several at once with different futures.
@@ -161,7 +166,7 @@ HASHLOOM_API void runtime_wait(struct runtime *runtime, struct future *future);
 
 /*
  * runtime_wait_multiple: polls futures until all are complete.
- * runtime:  of runtime_new().
+ * runtime:  of runtime_new() or runtime_new_cfg(), as runtime_wait().
  * futures:  array of n pointers to initialised futures; not written to; may be NULL if n is 0.
  * n:        how many, 0 to 2^31 - 1.
  * Returns, Threads, Progress, Order, Memory, Lifetime: as runtime_wait().
@@ -174,11 +179,13 @@ HASHLOOM_API void runtime_wait_multiple(struct runtime *runtime, struct future *
 /*
  * runtime_spawn: hands a future to the runtime, which polls it until it is complete.
  * runtime:  of runtime_new() or runtime_new_cfg().
- * task:     memory of the caller's, which need not be initialised; not one that is spawned and not complete.
+ * task:     memory of the caller's, which need not be initialised; not one that is spawned and not complete (which is not checked).
  * future:   initialised; may be complete. Nobody else polls it.
  * completed: told when it is complete (a detached task); NULL: runtime_join() or runtime_is_complete() tell.
- * Returns:  HASHLOOM_OK; HASHLOOM_ERROR_CLOSED: the runtime is being, or has been, shut down, gracefully too; nothing was kept.
- * Threads:  any, tasks too; not signal handlers.  Progress: lock-free.  Order: what was written before is visible to the first poll.  Memory: none.
+ * Returns:  HASHLOOM_OK; HASHLOOM_ERROR_CLOSED: the runtime is being, or has been, shut down, gracefully too; nothing was
+ *           kept, and nothing written to the task: it must not be joined, cancelled or asked.
+ * Threads:  any, tasks too; not signal handlers.  Progress: lock-free; of a task with more than 256 ready ones behind it: a lock, held for some hundred loads at most.
+ * Order:    what was written before is visible to the first poll.  Memory: none.
  * Cost:     some ten nanoseconds; a futex call if a worker has to be woken.
  * Lifetime: task and future stay until the task is complete: until join has returned, or until the callback.
  */
@@ -195,7 +202,7 @@ HASHLOOM_API int runtime_is_complete(const struct runtime_task *task);
 
 /*
  * runtime_join: waits until a task is complete. Without workers the calling thread runs it, and whatever else is ready, meanwhile.
- * task:     spawned without a callback.
+ * task:     spawned without a callback; its runtime may have been deleted since.
  * Returns:  nothing; the task is complete.
  * Threads:  any but workers, several for one task; not from inside of a task. Without workers: one thread at a time.
  * Progress: waits for the task.  Order: what its polls did is visible.  Memory: none.  Cost: a futex call if it has to sleep.
@@ -206,7 +213,7 @@ HASHLOOM_API void runtime_join(struct runtime_task *task);
 /*
  * runtime_cancel: asks a task to end early: future_cancel() before its next poll, which comes at once; if it uses
  *           no waker, after the pause that is just beginning (R.7) at the latest. It completes, is told and joined, as ever.
- * task:     spawned, and not known to be complete by its callback.
+ * task:     spawned, and not known to be complete by its callback; one without a callback may be complete, and its runtime deleted.
  * Returns:  nothing; future_is_cancelled(task->future) tells afterwards.
  * Threads:  any, signal handlers too.  Progress: lock-free.  Order: as a wake.  Memory: none.  Cost: as a wake.  Lifetime: none.
  */
