@@ -5,8 +5,7 @@
  *
  * spawn_complete      a task spawns n that are complete at their first poll, with 1 and 2 workers; ns per task.
  * ready_task          n tasks that yield 16 times each; ns per poll. coroutine: n C++20 coroutines that suspend as often, resumed from a ring queue.
- * tasks_of_1_us       n tasks that compute for a microsecond, with 1 and 2 workers; ns per task. threads: as many threads that share the
- *                     same out beforehand, which is all that the machine has to give at that moment.
+ * tasks_of_1_us       n tasks that compute for a microsecond, with 1 and 2 workers; ns per task.
  * wake_to_poll        from before a wake in another thread until the task's poll; the median of many, in ns. futex: until a thread
  *                     that sleeps on a futex goes on.
  */
@@ -154,27 +153,6 @@ static double tasks_of_1_us(const struct bench_case *bench_case)
 	return (double)measure_tasks(bench_case->n, bench_case->threads, 1, compute_task, 0) / (double)bench_case->n;
 }
 
-static void *compute_share(void *n)
-{
-	for (uintptr_t i = (uintptr_t)n; i-- > 0;)
-		compute(TASK_NS);
-	return NULL;
-}
-
-static double shares_of_1_us(const struct bench_case *bench_case)
-{
-	void *const share = (void *)(bench_case->n / bench_case->threads);
-	pthread_t other;
-
-	const uint64_t begin = bench_now_ns();
-	if (bench_case->threads == 2 && pthread_create(&other, NULL, compute_share, share) != 0)
-		bench_fail("no thread");
-	compute_share(share);
-	if (bench_case->threads == 2)
-		pthread_join(other, NULL);
-	return (double)(bench_now_ns() - begin) / (double)bench_case->n;
-}
-
 /* ---- wakes ------------------------------------------------------------------------------------------ */
 
 struct wake_data {
@@ -305,8 +283,6 @@ static const struct bench_case cases[] = {
 	{ "ready_task", "coroutine", 65536, 0, ready_coroutine, 0, 0 },
 	{ "tasks_of_1_us", "hashloom", 10000, 1, tasks_of_1_us, 0, 0 },
 	{ "tasks_of_1_us", "hashloom", 10000, 2, tasks_of_1_us, 0, 0 },
-	{ "tasks_of_1_us", "threads", 10000, 1, shares_of_1_us, 0, 0 },
-	{ "tasks_of_1_us", "threads", 10000, 2, shares_of_1_us, 0, 0 },
 	{ "wake_to_poll", "hashloom", 1, 1, wake_to_poll_ours, 0, 0 },
 	{ "wake_to_poll", "futex", 1, 1, wake_to_poll_futex, 0, 0 },
 };
